@@ -1,1 +1,18 @@
+//! Encrypted, authenticated sessions between two processes, with an end both sides can prove.
+#![cfg_attr(
+    not(test),
+    warn(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::unreachable,
+        clippy::indexing_slicing,
+        clippy::string_slice,
+        clippy::as_conversions,
+        clippy::arithmetic_side_effects,
+    )
+)]
 
+mod noise;
+
+pub use noise::{KeyTextError, Pattern, Provider, Psk, PublicKey, RandomError, SecretKey, Suite};

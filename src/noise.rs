@@ -1,0 +1,21 @@
+//! Keys, suites, the handshake on snow behind our resolver, and the record ciphers.
+
+mod cipher;
+mod exchange;
+mod key;
+mod key_text;
+mod provider;
+mod resolver;
+mod suite;
+
+#[cfg(feature = "serde")]
+mod key_serde;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use cipher::{BadRecord, Opener, Sealer, TAG};
+pub(crate) use exchange::{Exchange, ExchangeError, Role, Setup};
+pub use key::{Psk, PublicKey, RandomError, SecretKey};
+pub use key_text::KeyTextError;
+pub use provider::Provider;
+pub use suite::{Pattern, Suite};

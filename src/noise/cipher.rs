@@ -1,0 +1,168 @@
+//! The record ciphers: one owner a direction, implicit counters, announced rekey.
+
+use core::fmt;
+
+use zeroize::Zeroizing;
+
+use super::provider::{Aead, AeadKind, Provider, Refused};
+
+/// Bytes of an authentication tag.
+pub(crate) const TAG: usize = 16;
+
+/// Noise keeps the last counter for `Rekey()`.
+const LAST: u64 = u64::MAX;
+
+/// A record did not open, or a cipher can do no more. Final.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct BadRecord;
+
+struct Key {
+    provider: Provider,
+    kind: AeadKind,
+    aead: Box<dyn Aead>,
+    counter: u64,
+    /// Records under the present key.
+    records: u64,
+}
+
+impl Key {
+    fn new(provider: Provider, kind: AeadKind, key: &[u8; 32]) -> Result<Self, Refused> {
+        Ok(Self {
+            provider,
+            kind,
+            aead: provider.backend().aead(kind, key)?,
+            counter: 0,
+            records: 0,
+        })
+    }
+
+    fn next(&mut self) -> Result<u64, BadRecord> {
+        if self.counter == LAST {
+            return Err(BadRecord);
+        }
+        let counter = self.counter;
+        self.counter = counter.saturating_add(1);
+        self.records = self.records.saturating_add(1);
+        Ok(counter)
+    }
+
+    /// Noise `Rekey()`: the old key goes at once, the counter goes on.
+    // spec: T-10
+    fn rekey(&mut self) -> Result<(), BadRecord> {
+        let mut block = Zeroizing::new([0_u8; 48]);
+        self.aead
+            .seal(LAST, &[], block.as_mut_slice())
+            .map_err(|_refused| BadRecord)?;
+        let key = block.first_chunk::<32>().ok_or(BadRecord)?;
+        self.aead = self
+            .provider
+            .backend()
+            .aead(self.kind, key)
+            .map_err(|_refused| BadRecord)?;
+        self.records = 0;
+        Ok(())
+    }
+}
+
+/// Seals the records of our direction.
+pub(crate) struct Sealer(Key);
+
+impl Sealer {
+    pub(super) fn new(provider: Provider, kind: AeadKind, key: &[u8; 32]) -> Result<Self, Refused> {
+        Key::new(provider, kind, key).map(Self)
+    }
+
+    /// Seals `buffer` but for its last 16 bytes, which take the tag.
+    pub(crate) fn seal(&mut self, buffer: &mut [u8]) -> Result<(), BadRecord> {
+        // Taken before sealing: a counter that may have left the process is never used again (spec: T-2).
+        let counter = self.0.next()?;
+        self.0
+            .aead
+            .seal(counter, &[], buffer)
+            .map_err(|_refused| BadRecord)
+    }
+
+    /// Seals `body | kind` into `out` of `body.len() + 17` bytes.
+    pub(crate) fn seal_from(
+        &mut self,
+        body: &[u8],
+        kind: u8,
+        out: &mut [u8],
+    ) -> Result<(), BadRecord> {
+        let counter = self.0.next()?;
+        self.0
+            .aead
+            .seal_from(counter, body, kind, out)
+            .map_err(|_refused| BadRecord)
+    }
+
+    pub(crate) fn rekey(&mut self) -> Result<(), BadRecord> {
+        self.0.rekey()
+    }
+
+    pub(crate) fn records(&self) -> u64 {
+        self.0.records
+    }
+}
+
+impl fmt::Debug for Sealer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sealer")
+            .field("counter", &self.0.counter)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Opens the records of the peer's direction. The first that does not open is the last.
+pub(crate) struct Opener {
+    key: Key,
+    failed: bool,
+}
+
+impl Opener {
+    pub(super) fn new(provider: Provider, kind: AeadKind, key: &[u8; 32]) -> Result<Self, Refused> {
+        Ok(Self {
+            key: Key::new(provider, kind, key)?,
+            failed: false,
+        })
+    }
+
+    /// Opens `record` in place; the plaintext is all but its last 16 bytes.
+    pub(crate) fn open(&mut self, record: &mut [u8]) -> Result<(), BadRecord> {
+        let counter = self.key.counter;
+        let opened = !self.failed && self.key.aead.open(counter, &[], record).is_ok();
+        self.settle(opened)
+    }
+
+    /// Opens `record` into `out` of 16 bytes less.
+    pub(crate) fn open_into(&mut self, record: &[u8], out: &mut [u8]) -> Result<(), BadRecord> {
+        let counter = self.key.counter;
+        let opened = !self.failed && self.key.aead.open_into(counter, record, out).is_ok();
+        self.settle(opened)
+    }
+
+    // spec: T-4
+    fn settle(&mut self, opened: bool) -> Result<(), BadRecord> {
+        if !opened {
+            self.failed = true;
+            return Err(BadRecord);
+        }
+        self.key.next().map(|_counter| ())
+    }
+
+    pub(crate) fn rekey(&mut self) -> Result<(), BadRecord> {
+        self.key.rekey()
+    }
+
+    pub(crate) fn records(&self) -> u64 {
+        self.key.records
+    }
+}
+
+impl fmt::Debug for Opener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Opener")
+            .field("counter", &self.key.counter)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,174 @@
+//! One Noise handshake, exact in its sizes and final in its errors.
+
+use core::fmt;
+
+use snow::{Builder, HandshakeState, params::NoiseParams};
+use zeroize::Zeroizing;
+
+use super::{
+    cipher::{Opener, Sealer},
+    key::{Psk, PublicKey, SecretKey},
+    provider::{AeadKind, Provider},
+    resolver::Resolver,
+    suite::{Pattern, Suite, noise_name, snow_name},
+};
+
+/// The largest handshake message of any pattern and suite, with room for what snow checks.
+const ROOM: usize = 1_536;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    Initiator,
+    Responder,
+}
+
+/// What a handshake starts from.
+pub(crate) struct Setup<'a> {
+    pub(crate) role: Role,
+    pub(crate) pattern: Pattern,
+    pub(crate) suite: Suite,
+    pub(crate) provider: Provider,
+    pub(crate) secret: &'a SecretKey,
+    pub(crate) remote: Option<&'a PublicKey>,
+    pub(crate) psk: Option<&'a Psk>,
+    pub(crate) prologue: &'a [u8],
+}
+
+/// The handshake failed; from outside every cause looks alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ExchangeError;
+
+/// The handshake state. Each step consumes it, so a failed one cannot be called again.
+pub(crate) struct Exchange {
+    state: Box<HandshakeState>,
+    sizes: [usize; 3],
+    done: usize,
+    role: Role,
+    provider: Provider,
+    kind: AeadKind,
+    psk: bool,
+}
+
+impl fmt::Debug for Exchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Exchange")
+            .field("role", &self.role)
+            .field("done", &self.done)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Exchange {
+    pub(crate) fn new(setup: &Setup<'_>) -> Result<Self, ExchangeError> {
+        let mut params: NoiseParams = snow_name(setup.pattern, setup.suite)
+            .parse()
+            .map_err(|_error| ExchangeError)?;
+        // spec: W-6
+        params.name = noise_name(setup.pattern, setup.suite);
+        let resolver = Resolver {
+            backend: setup.provider.backend(),
+            // snow sets only the static key; ephemerals are generated.
+            known: Some(*setup.secret.public_key().as_bytes()),
+        };
+        let mut builder = Builder::with_resolver(params, Box::new(resolver))
+            .local_private_key(setup.secret.bytes())
+            .and_then(|builder| builder.prologue(setup.prologue))
+            .map_err(|_error| ExchangeError)?;
+        if let Some(remote) = setup.remote {
+            builder = builder
+                .remote_public_key(remote.as_bytes())
+                .map_err(|_error| ExchangeError)?;
+        }
+        if let Some(psk) = setup.psk {
+            builder = builder
+                .psk(0, psk.bytes())
+                .map_err(|_error| ExchangeError)?;
+        }
+        let state = match setup.role {
+            Role::Initiator => builder.build_initiator(),
+            Role::Responder => builder.build_responder(),
+        };
+        Ok(Self {
+            state: Box::new(state.map_err(|_error| ExchangeError)?),
+            sizes: setup.pattern.message_sizes(setup.suite),
+            done: 0,
+            role: setup.role,
+            provider: setup.provider,
+            kind: AeadKind::of(setup.suite),
+            psk: setup.pattern.uses_psk(),
+        })
+    }
+
+    fn size(&self) -> Result<usize, ExchangeError> {
+        self.sizes.get(self.done).copied().ok_or(ExchangeError)
+    }
+
+    /// Appends our next message.
+    pub(crate) fn write(mut self, out: &mut Vec<u8>) -> Result<Self, ExchangeError> {
+        let size = self.size()?;
+        let mut room = [0_u8; ROOM];
+        let written = self
+            .state
+            .write_message(&[], &mut room)
+            .map_err(|_error| ExchangeError)?;
+        // spec: H-3; a primitive that failed inside snow shows as another size.
+        if written != size {
+            return Err(ExchangeError);
+        }
+        out.extend_from_slice(room.get(..size).ok_or(ExchangeError)?);
+        self.done = self.done.saturating_add(1);
+        Ok(self)
+    }
+
+    /// Reads the peer's next message: its size first, then its proof.
+    pub(crate) fn read(mut self, message: &[u8]) -> Result<Self, ExchangeError> {
+        // spec: H-3
+        if message.len() != self.size()? {
+            return Err(ExchangeError);
+        }
+        let mut room = [0_u8; 64];
+        match self.state.read_message(message, &mut room) {
+            Ok(0) => {}
+            Ok(_) | Err(_) => return Err(ExchangeError),
+        }
+        self.done = self.done.saturating_add(1);
+        Ok(self)
+    }
+
+    /// The peer's static key, once it is pinned or proven.
+    pub(crate) fn remote(&self) -> Option<PublicKey> {
+        let bytes = self.state.get_remote_static()?;
+        Some(PublicKey::from_bytes(*bytes.first_chunk::<32>()?))
+    }
+
+    /// The transcript's hash and one cipher for each direction.
+    // spec: H-11
+    pub(crate) fn finish(mut self) -> Result<(Sealer, Opener, [u8; 32]), ExchangeError> {
+        // Before its end a handshake would give two strangers equal keys.
+        if !self.state.is_handshake_finished() {
+            return Err(ExchangeError);
+        }
+        let hash = *self
+            .state
+            .get_handshake_hash()
+            .first_chunk::<32>()
+            .ok_or(ExchangeError)?;
+        let (first, second) = self.state.dangerously_get_raw_split();
+        let (first, second) = (Zeroizing::new(first), Zeroizing::new(second));
+        if self.psk {
+            // spec: H-12
+            self.state
+                .set_psk(0, &[0; 32])
+                .map_err(|_error| ExchangeError)?;
+        }
+        let (ours, theirs) = match self.role {
+            Role::Initiator => (first, second),
+            Role::Responder => (second, first),
+        };
+        let sealer =
+            Sealer::new(self.provider, self.kind, &ours).map_err(|_refused| ExchangeError)?;
+        let opener =
+            Opener::new(self.provider, self.kind, &theirs).map_err(|_refused| ExchangeError)?;
+        Ok((sealer, opener, hash))
+    }
+}

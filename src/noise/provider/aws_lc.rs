@@ -1,0 +1,140 @@
+//! The primitives of AWS-LC.
+
+use aws_lc_rs::{
+    aead::{AES_256_GCM, Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey},
+    agreement::{self, PrivateKey, UnparsedPublicKey, X25519},
+    kem::{Ciphertext, DecapsulationKey, EncapsulationKey, ML_KEM_768},
+};
+use zeroize::Zeroizing;
+
+use super::{Aead, AeadKind, Backend, KemSecret, Refused};
+
+pub(super) struct AwsLc;
+
+impl Backend for AwsLc {
+    fn name(&self) -> &'static str {
+        "aws-lc"
+    }
+
+    fn public_key(&self, secret: &[u8; 32]) -> Result<[u8; 32], Refused> {
+        let key = PrivateKey::from_private_key(&X25519, secret).map_err(|_refused| Refused)?;
+        let public = key.compute_public_key().map_err(|_refused| Refused)?;
+        public.as_ref().try_into().map_err(|_refused| Refused)
+    }
+
+    fn dh(&self, secret: &[u8; 32], public: &[u8; 32]) -> Result<Zeroizing<[u8; 32]>, Refused> {
+        let key = PrivateKey::from_private_key(&X25519, secret).map_err(|_refused| Refused)?;
+        let public = UnparsedPublicKey::new(&X25519, public);
+        agreement::agree(&key, public, Refused, |shared| shared32(shared))
+    }
+
+    fn aead(&self, kind: AeadKind, key: &[u8; 32]) -> Result<Box<dyn Aead>, Refused> {
+        let algorithm = match kind {
+            AeadKind::ChaChaPoly => &CHACHA20_POLY1305,
+            AeadKind::AesGcm => &AES_256_GCM,
+        };
+        let unbound = UnboundKey::new(algorithm, key).map_err(|_refused| Refused)?;
+        Ok(Box::new(Key {
+            kind,
+            key: LessSafeKey::new(unbound),
+        }))
+    }
+
+    fn kem_generate(&self) -> Result<Box<dyn KemSecret>, Refused> {
+        let secret = DecapsulationKey::generate(&ML_KEM_768).map_err(|_refused| Refused)?;
+        let public = secret.encapsulation_key().map_err(|_refused| Refused)?;
+        let public = public
+            .key_bytes()
+            .map_err(|_refused| Refused)?
+            .as_ref()
+            .to_vec();
+        Ok(Box::new(Secret { secret, public }))
+    }
+
+    fn kem_encapsulate(
+        &self,
+        public: &[u8],
+        out: &mut [u8],
+    ) -> Result<Zeroizing<[u8; 32]>, Refused> {
+        // spec: H-7 (a key with coefficients out of range is refused here)
+        let key = EncapsulationKey::new(&ML_KEM_768, public).map_err(|_refused| Refused)?;
+        let (ciphertext, shared) = key.encapsulate().map_err(|_refused| Refused)?;
+        if out.len() != ciphertext.as_ref().len() {
+            return Err(Refused);
+        }
+        out.copy_from_slice(ciphertext.as_ref());
+        shared32(shared.as_ref())
+    }
+}
+
+fn shared32(shared: &[u8]) -> Result<Zeroizing<[u8; 32]>, Refused> {
+    let mut secret = Zeroizing::new([0; 32]);
+    if shared.len() != secret.len() {
+        return Err(Refused);
+    }
+    secret.copy_from_slice(shared);
+    Ok(secret)
+}
+
+struct Secret {
+    secret: DecapsulationKey,
+    public: Vec<u8>,
+}
+
+impl KemSecret for Secret {
+    fn public(&self) -> &[u8] {
+        &self.public
+    }
+
+    fn decapsulate(&self, ciphertext: &[u8]) -> Result<Zeroizing<[u8; 32]>, Refused> {
+        let shared = self
+            .secret
+            .decapsulate(Ciphertext::from(ciphertext))
+            .map_err(|_refused| Refused)?;
+        shared32(shared.as_ref())
+    }
+}
+
+struct Key {
+    kind: AeadKind,
+    key: LessSafeKey,
+}
+
+impl Key {
+    fn nonce(&self, counter: u64) -> Nonce {
+        Nonce::assume_unique_for_key(self.kind.nonce(counter))
+    }
+}
+
+impl Aead for Key {
+    fn seal(&self, nonce: u64, ad: &[u8], buffer: &mut [u8]) -> Result<(), Refused> {
+        let (text, room) = buffer.split_last_chunk_mut::<16>().ok_or(Refused)?;
+        let tag = self
+            .key
+            .seal_in_place_separate_tag(self.nonce(nonce), Aad::from(ad), text)
+            .map_err(|_refused| Refused)?;
+        room.copy_from_slice(tag.as_ref());
+        Ok(())
+    }
+
+    fn seal_from(&self, nonce: u64, body: &[u8], kind: u8, out: &mut [u8]) -> Result<(), Refused> {
+        let (head, rest) = out.split_at_mut_checked(body.len()).ok_or(Refused)?;
+        self.key
+            .seal_out_of_place_scatter(self.nonce(nonce), Aad::empty(), body, head, &[kind], rest)
+            .map_err(|_refused| Refused)
+    }
+
+    fn open(&self, nonce: u64, ad: &[u8], record: &mut [u8]) -> Result<(), Refused> {
+        self.key
+            .open_in_place(self.nonce(nonce), Aad::from(ad), record)
+            .map(|_text| ())
+            .map_err(|_refused| Refused)
+    }
+
+    fn open_into(&self, nonce: u64, record: &[u8], out: &mut [u8]) -> Result<(), Refused> {
+        let (sealed, tag) = record.split_last_chunk::<16>().ok_or(Refused)?;
+        self.key
+            .open_separate_gather(self.nonce(nonce), Aad::empty(), sealed, tag, out)
+            .map_err(|_refused| Refused)
+    }
+}
