@@ -25,7 +25,7 @@ impl Backend for AwsLc {
     fn dh(&self, secret: &[u8; 32], public: &[u8; 32]) -> Result<Zeroizing<[u8; 32]>, Refused> {
         let key = PrivateKey::from_private_key(&X25519, secret).map_err(|_refused| Refused)?;
         let public = UnparsedPublicKey::new(&X25519, public);
-        agreement::agree(&key, public, Refused, |shared| shared32(shared))
+        agreement::agree(&key, public, Refused, shared32)
     }
 
     fn aead(&self, kind: AeadKind, key: &[u8; 32]) -> Result<Box<dyn Aead>, Refused> {
