@@ -13,11 +13,13 @@
     )
 )]
 
-#[expect(
-    dead_code,
-    unused_imports,
-    reason = "the layers above are not there yet"
-)]
 mod noise;
+pub mod proto;
+mod wire;
 
 pub use noise::{KeyTextError, Pattern, Provider, Psk, PublicKey, RandomError, SecretKey, Suite};
+pub use proto::{
+    Candidate, Cause, Config, ConfigError, Ended, HandshakeError, Origin, Outcome, Peer,
+    PeerPolicy, ReceiveError, Received, SendError, Sent, TimeLimit,
+};
+pub use wire::{Code, Offer, Violation};

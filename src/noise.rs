@@ -14,7 +14,7 @@ mod key_serde;
 mod tests;
 
 pub(crate) use cipher::{BadRecord, Opener, Sealer, TAG};
-pub(crate) use exchange::{Exchange, ExchangeError, Role, Setup};
+pub(crate) use exchange::{Exchange, Role, Setup};
 pub use key::{Psk, PublicKey, RandomError, SecretKey};
 pub use key_text::KeyTextError;
 pub use provider::Provider;
