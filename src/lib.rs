@@ -13,13 +13,19 @@
     )
 )]
 
+mod error;
 mod noise;
 pub mod proto;
+pub mod session;
 mod wire;
 
+pub use error::Error;
 pub use noise::{KeyTextError, Pattern, Provider, Psk, PublicKey, RandomError, SecretKey, Suite};
 pub use proto::{
     Candidate, Cause, Config, ConfigError, Ended, HandshakeError, Origin, Outcome, Peer,
     PeerPolicy, ReceiveError, Received, SendError, Sent, TimeLimit,
+};
+pub use session::{
+    Event, Receiver, Sender, Session, accept, accept_halves, connect, connect_halves,
 };
 pub use wire::{Code, Offer, Violation};

@@ -17,6 +17,7 @@ mod send_error;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use config::Limits;
 pub use config::{Config, ConfigError};
 pub use handshake::{Channel, Handshake, Judging, Peer, Step};
 pub use handshake_error::HandshakeError;

@@ -1,7 +1,7 @@
 //! Who may talk to us: asked for by the handshake, answered outside of it.
 
-use core::{fmt, future::Future, pin::Pin};
-use std::{collections::HashSet, net::SocketAddr, sync::Arc};
+use core::{fmt, future::Future, net::SocketAddr, pin::Pin};
+use std::{collections::HashSet, sync::Arc};
 
 use crate::noise::PublicKey;
 

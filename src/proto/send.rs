@@ -506,7 +506,7 @@ impl SendPath {
         let told = self.words.stop.or(self.words.final_receipt).is_some();
         if let Some(taken) = self.owed.receipt.take()
             && !told
-            && taken >= self.words.receipt
+            && taken > self.words.receipt
         {
             self.words.receipt = taken;
             self.control(Frame::Receipt { taken }, now)?;

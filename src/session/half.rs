@@ -1,0 +1,767 @@
+//! The two halves of a session: one sends, one receives, and neither waits for the other.
+
+use core::{
+    fmt,
+    future::{Future, poll_fn},
+    pin::pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+use std::{sync::Arc, time::Instant};
+
+use bytes::Bytes;
+
+use super::{
+    link::{Link, Read, now},
+    timer::Timer,
+    wakers::Side,
+};
+use crate::{
+    proto::{Cause, Offered, Outcome, Peer, Progress, ReceiveError, SendError},
+    wire::Code,
+};
+
+/// The sending half of a session.
+///
+/// Dropping it before [`Sender::finish`] aborts the session with [`Code::DROPPED`]: nothing then looks like an end.
+pub struct Sender {
+    pub(super) link: Arc<Link>,
+    timer: Timer,
+}
+
+/// The receiving half of a session.
+///
+/// Dropping it tells the peer that nothing more is taken; the sending half goes on.
+pub struct Receiver {
+    pub(super) link: Arc<Link>,
+    timer: Timer,
+    lent: Bytes,
+}
+
+/// What [`Receiver::recv_event`] finds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A whole message.
+    Message(Bytes),
+    /// The session will end by then: by our age limit, by [`Sender::drain`], or as the peer announced.
+    #[non_exhaustive]
+    Draining {
+        /// By when.
+        deadline: Instant,
+    },
+    /// The peer has ended its direction, and everything it sent has been handed out.
+    Ended,
+}
+
+impl Sender {
+    pub(super) fn new(link: Arc<Link>) -> Self {
+        Self {
+            link,
+            timer: Timer::default(),
+        }
+    }
+
+    /// Sends a whole message and waits until the transport has taken it.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::TooLarge`] before any byte is sent; [`SendError::Stopped`] if the peer takes no
+    /// more; [`SendError::Finished`] after [`Sender::finish`]; [`SendError::Over`] with the session's end.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, the message is sent whole or not at all: a small one is sent if this future was polled
+    /// once with room for it, a large one that was under way is withdrawn.
+    pub async fn send(&mut self, message: &[u8]) -> Result<(), SendError> {
+        self.feed(message).await?;
+        self.flush().await
+    }
+
+    /// Takes over a whole message, to be sent together with others; waits only for room.
+    ///
+    /// Up to 256 KiB are gathered. [`Sender::flush`] sends what is gathered.
+    ///
+    /// # Errors
+    ///
+    /// As [`Sender::send`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`Sender::send`].
+    pub async fn feed(&mut self, message: &[u8]) -> Result<(), SendError> {
+        let Self { link, timer } = self;
+        let mut progress = Progress::default();
+        let mut guard = Withdraw { link, armed: false };
+        let result = poll_fn(|cx| {
+            let offered = link.offer(message, &mut progress);
+            guard.armed = matches!(offered, Ok(Offered::Full));
+            match offered {
+                Ok(Offered::Whole) => Poll::Ready(Ok(())),
+                Err(error) => Poll::Ready(Err(link.refine(error))),
+                Ok(Offered::Full) => link.poll_room(cx, timer),
+            }
+        });
+        result.await
+    }
+
+    /// Waits until the transport has taken everything that was fed.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Over`] if the session ended before.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost: what was fed leaves with whatever future of the session is polled next.
+    pub async fn flush(&mut self) -> Result<(), SendError> {
+        let Self { link, timer } = self;
+        poll_fn(|cx| link.poll_flush(cx, timer)).await
+    }
+
+    /// Sends a message and waits until the peer's application has taken it.
+    ///
+    /// Taken is handed to the application for good; it is not processed.
+    ///
+    /// # Errors
+    ///
+    /// As [`Sender::send`]; [`SendError::MustReceive`] if the receipt cannot come while our own input is
+    /// full. The message stays sent then: [`Sender::wait_taken`] waits for it later.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`Sender::send`]; the receipt still counts in [`Sender::taken_count`].
+    pub async fn send_confirmed(&mut self, message: &[u8]) -> Result<(), SendError> {
+        self.feed(message).await?;
+        let position = self.sent_count();
+        self.wait_taken(position).await
+    }
+
+    /// Waits until the peer's application has taken so many of our messages, counted from the first.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Stopped`] if it will not take so many, [`SendError::MustReceive`], [`SendError::Over`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost.
+    pub async fn wait_taken(&mut self, count: u64) -> Result<(), SendError> {
+        let Self { link, timer } = self;
+        poll_fn(|cx| link.poll_taken(cx, timer, count)).await
+    }
+
+    /// Messages sent so far.
+    #[must_use]
+    pub fn sent_count(&self) -> u64 {
+        self.link.outgoing().path.sent_count()
+    }
+
+    /// Messages that the peer's application has taken, as far as it has said so.
+    ///
+    /// These are safe to forget; the others may be sent again in another session.
+    #[must_use]
+    pub fn taken_count(&self) -> u64 {
+        self.link.outgoing().path.taken_count()
+    }
+
+    /// Ends our direction: the peer's `recv` returns `None` once it has taken everything.
+    ///
+    /// Receiving goes on. Finishing twice is no error.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Over`] if the session ended before.
+    ///
+    /// # Cancel safety
+    ///
+    /// Polled once, our direction is ended, whether or not this future is polled again.
+    pub async fn finish(&mut self) -> Result<(), SendError> {
+        self.finish_with(Code::NONE, "").await
+    }
+
+    /// Ends our direction with a code and a reason of at most 256 bytes.
+    ///
+    /// # Errors
+    ///
+    /// As [`Sender::finish`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`Sender::finish`].
+    pub async fn finish_with(&mut self, code: Code, reason: &str) -> Result<(), SendError> {
+        let finished = self.link.outgoing().path.finish(code, reason, now());
+        finished.map_err(|error| self.link.refine(error))?;
+        self.flush().await
+    }
+
+    /// Announces to both applications that this session will end within this time.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Over`] if the session ended before.
+    ///
+    /// # Cancel safety
+    ///
+    /// Polled once, the announcement leaves, whether or not this future is polled again.
+    pub async fn drain(&mut self, within: Duration) -> Result<(), SendError> {
+        self.link.drain(within, now());
+        self.flush().await
+    }
+
+    /// Replaces our sending key now. Keys are also replaced by themselves.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Over`] if the session ended before.
+    ///
+    /// # Cancel safety
+    ///
+    /// Polled once, the key is replaced, whether or not this future is polled again.
+    pub async fn rekey_now(&mut self) -> Result<(), SendError> {
+        let rekeyed = self.link.outgoing().path.rekey_now(now());
+        rekeyed.map_err(|error| self.link.refine(error))?;
+        self.flush().await
+    }
+
+    /// The last measured time of a round trip, if there was one.
+    #[must_use]
+    pub fn round_trip(&self) -> Option<Duration> {
+        self.link.outgoing().path.round_trip()
+    }
+
+    /// Measures a round trip with the next answer of the peer; see [`Sender::round_trip`].
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Over`] if the session ended before.
+    ///
+    /// # Cancel safety
+    ///
+    /// Polled once, the question leaves.
+    pub async fn ping(&mut self) -> Result<(), SendError> {
+        let pinged = self.link.outgoing().path.ping(now());
+        pinged.map_err(|error| self.link.refine(error))?;
+        self.flush().await
+    }
+
+    /// Ends our direction and waits for the end of the whole session.
+    ///
+    /// While the receiving half lives, the end waits for it to take everything, or to be closed or dropped.
+    ///
+    /// # Cancel safety
+    ///
+    /// Call it again: the end goes on where it was.
+    pub async fn close(&mut self) -> Outcome {
+        let Self { link, timer } = self;
+        let _over = link.outgoing().path.finish(Code::NONE, "", now());
+        link.closed(Side::Sender);
+        poll_fn(|cx| link.poll_end(cx, Side::Sender, timer)).await
+    }
+
+    /// Ends the session at once, in both directions, with a code and a reason that the peer sees.
+    ///
+    /// # Cancel safety
+    ///
+    /// Polled once, the session is aborted.
+    pub async fn abort(&mut self, code: Code, reason: &str) -> Outcome {
+        let Self { link, timer } = self;
+        link.abort(code, reason);
+        poll_fn(|cx| link.poll_end(cx, Side::Sender, timer)).await
+    }
+
+    /// Runs a future and keeps the session alive meanwhile: answers, keepalive, deadlines.
+    ///
+    /// # Cancel safety
+    ///
+    /// As the future's.
+    pub async fn attend<F: Future>(&mut self, future: F) -> F::Output {
+        let Self { link, timer } = self;
+        link.attend(Side::Sender, timer, future).await
+    }
+
+    /// Whom we talk to.
+    #[must_use]
+    pub fn peer(&self) -> &Peer {
+        &self.link.fixed.peer
+    }
+
+    /// How the session ended, once that is known.
+    #[must_use]
+    pub fn outcome(&self) -> Option<&Outcome> {
+        self.link.outcome()
+    }
+}
+
+impl Receiver {
+    pub(super) fn new(link: Arc<Link>) -> Self {
+        Self {
+            link,
+            timer: Timer::default(),
+            lent: Bytes::new(),
+        }
+    }
+
+    /// Receives the next whole message; `None` once the peer has ended, provably.
+    ///
+    /// The message counts as taken. Held, it keeps at most one input buffer (256 KiB) or itself alive.
+    ///
+    /// # Errors
+    ///
+    /// [`ReceiveError::Truncated`] if the session broke before the peer ended, after every whole message
+    /// has been handed out; [`ReceiveError::Stopped`] after the session was closed on our side.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost: a message counts only when this future hands it out.
+    pub async fn recv(&mut self) -> Result<Option<Bytes>, ReceiveError> {
+        let Self { link, timer, .. } = self;
+        let mut parked = Parked::new(link);
+        poll_fn(|cx| link.poll_recv(cx, timer, &mut parked, Take::Count)).await
+    }
+
+    /// Receives a message without counting it as taken: that is for whoever looks into it first.
+    #[cfg(feature = "serde")]
+    pub(super) fn poll_recv_uncounted(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<Bytes>, ReceiveError>> {
+        let Self { link, timer, .. } = self;
+        let mut parked = Parked::new(link);
+        link.poll_recv(cx, timer, &mut parked, Take::Later)
+    }
+
+    /// Receives the next whole message as a slice that is lent until the next call.
+    ///
+    /// # Errors
+    ///
+    /// As [`Receiver::recv`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`Receiver::recv`].
+    pub async fn recv_ref(&mut self) -> Result<Option<&[u8]>, ReceiveError> {
+        // Let go before the next read, so that the input buffer can be used again.
+        self.lent = Bytes::new();
+        let message = self.recv().await?;
+        Ok(message.map(|message| {
+            self.lent = message;
+            &*self.lent
+        }))
+    }
+
+    /// Receives the next message, or the news that the session will end soon, or that the peer has ended.
+    ///
+    /// # Errors
+    ///
+    /// As [`Receiver::recv`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`Receiver::recv`].
+    pub async fn recv_event(&mut self) -> Result<Event, ReceiveError> {
+        let Self { link, timer, .. } = self;
+        let mut parked = Parked::new(link);
+        poll_fn(|cx| {
+            if let Some(deadline) = link.poll_draining() {
+                return Poll::Ready(Ok(Event::Draining { deadline }));
+            }
+            match link.poll_recv(cx, timer, &mut parked, Take::Count) {
+                Poll::Ready(Ok(Some(message))) => Poll::Ready(Ok(Event::Message(message))),
+                Poll::Ready(Ok(None)) => Poll::Ready(Ok(Event::Ended)),
+                Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+                Poll::Pending => match link.poll_draining() {
+                    Some(deadline) => Poll::Ready(Ok(Event::Draining { deadline })),
+                    None => Poll::Pending,
+                },
+            }
+        })
+        .await
+    }
+
+    /// Counts every message handed out so far as taken.
+    ///
+    /// Needed only with [`Config::acknowledge_explicitly`](crate::Config::acknowledge_explicitly). The
+    /// receipt leaves with the next future of the session that is polled.
+    pub fn acknowledge(&mut self) {
+        let mut incoming = self.link.incoming();
+        incoming.path.acknowledge();
+        if let Some(notices) = incoming.path.notices() {
+            drop(incoming);
+            self.link.post(notices);
+            self.link.wakers.news.wake_all();
+        }
+    }
+
+    /// Messages that count as taken.
+    #[must_use]
+    pub fn taken_count(&self) -> u64 {
+        self.link.incoming().path.taken_count()
+    }
+
+    /// Takes no more messages and waits for the end of the whole session.
+    ///
+    /// What is untaken is discarded and not counted. While the sending half lives, the end waits for it
+    /// to be finished or closed.
+    ///
+    /// # Cancel safety
+    ///
+    /// Call it again: the end goes on where it was.
+    pub async fn close(&mut self) -> Outcome {
+        let Self { link, timer, .. } = self;
+        link.stop_taking();
+        link.closed(Side::Receiver);
+        poll_fn(|cx| link.poll_end(cx, Side::Receiver, timer)).await
+    }
+
+    /// Ends the session at once, in both directions, with a code and a reason that the peer sees.
+    ///
+    /// # Cancel safety
+    ///
+    /// Polled once, the session is aborted.
+    pub async fn abort(&mut self, code: Code, reason: &str) -> Outcome {
+        let Self { link, timer, .. } = self;
+        link.abort(code, reason);
+        poll_fn(|cx| link.poll_end(cx, Side::Receiver, timer)).await
+    }
+
+    /// Runs a future and keeps the session alive meanwhile: answers, keepalive, deadlines.
+    ///
+    /// # Cancel safety
+    ///
+    /// As the future's.
+    pub async fn attend<F: Future>(&mut self, future: F) -> F::Output {
+        let Self { link, timer, .. } = self;
+        link.attend(Side::Receiver, timer, future).await
+    }
+
+    /// Whom we talk to.
+    #[must_use]
+    pub fn peer(&self) -> &Peer {
+        &self.link.fixed.peer
+    }
+
+    /// How the session ended, once that is known.
+    #[must_use]
+    pub fn outcome(&self) -> Option<&Outcome> {
+        self.link.outcome()
+    }
+}
+
+/// Whether a message counts as taken when it is handed out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Take {
+    Count,
+    #[cfg(feature = "serde")]
+    Later,
+}
+
+/// Withdraws a message in its middle when its future is dropped.
+struct Withdraw<'a> {
+    link: &'a Link,
+    armed: bool,
+}
+
+impl Drop for Withdraw<'_> {
+    fn drop(&mut self) {
+        if self.armed {
+            let mut outgoing = self.link.outgoing();
+            let now = outgoing.now;
+            outgoing.path.withdraw(now);
+        }
+    }
+}
+
+/// Says that the receiving half waits, for as long as it does.
+pub(super) struct Parked<'a> {
+    link: &'a Link,
+    parked: bool,
+}
+
+impl<'a> Parked<'a> {
+    fn new(link: &'a Link) -> Self {
+        Self {
+            link,
+            parked: false,
+        }
+    }
+
+    fn park(&mut self) {
+        self.parked = true;
+        self.link.set_receiving(true);
+    }
+}
+
+impl Drop for Parked<'_> {
+    fn drop(&mut self) {
+        if self.parked {
+            self.link.set_receiving(false);
+            // The other half may have left reading to us.
+            self.link.wakers.news.wake_all();
+        }
+    }
+}
+
+impl Link {
+    fn offer(&self, message: &[u8], progress: &mut Progress) -> Result<Offered, SendError> {
+        let mut outgoing = self.outgoing();
+        let now = outgoing.now;
+        outgoing.path.offer(message, progress, now)
+    }
+
+    /// The end that an application sees: our own age limit is one, although our END has been sent.
+    fn refine(&self, error: SendError) -> SendError {
+        match error {
+            SendError::Finished if self.life().expired => SendError::Over(Cause::Expired),
+            other => other,
+        }
+    }
+
+    /// Waits for room in the outgoing buffer; ready only with an error, else woken to offer again.
+    fn poll_room(&self, cx: &mut Context<'_>, timer: &mut Timer) -> Poll<Result<(), SendError>> {
+        let now = now();
+        let next = self.drive(Side::Sender, cx.waker(), now);
+        timer.set(next, cx);
+        if self.outgoing().path.pending().is_empty() {
+            cx.waker().wake_by_ref();
+        }
+        Poll::Pending
+    }
+
+    fn poll_flush(&self, cx: &mut Context<'_>, timer: &mut Timer) -> Poll<Result<(), SendError>> {
+        let now = now();
+        {
+            let mut outgoing = self.outgoing();
+            self.wakers.write.register(Side::Sender, cx.waker());
+            let written = self.write(&mut outgoing, now);
+            if let Some(cause) = &outgoing.broken {
+                return Poll::Ready(Err(SendError::Over(cause.clone())));
+            }
+            if written.is_ready() {
+                self.wakers.write.forget(Side::Sender);
+                return Poll::Ready(Ok(()));
+            }
+        }
+        let next = self.drive(Side::Sender, cx.waker(), now);
+        timer.set(next, cx);
+        if self.outgoing().path.pending().is_empty() {
+            return Poll::Ready(Ok(()));
+        }
+        Poll::Pending
+    }
+
+    fn poll_taken(
+        &self,
+        cx: &mut Context<'_>,
+        timer: &mut Timer,
+        count: u64,
+    ) -> Poll<Result<(), SendError>> {
+        let now = now();
+        if let Some(result) = self.taken(count) {
+            return Poll::Ready(result);
+        }
+        let asked = self.outgoing().path.request_receipt(now);
+        if let Err(error) = asked {
+            return Poll::Ready(Err(error));
+        }
+        let next = self.drive(Side::Sender, cx.waker(), now);
+        timer.set(next, cx);
+        if let Some(result) = self.taken(count) {
+            return Poll::Ready(result);
+        }
+        let blocked = self
+            .try_incoming()
+            .is_some_and(|incoming| incoming.path.is_blocked());
+        if blocked && !self.is_split() {
+            return Poll::Ready(Err(SendError::MustReceive));
+        }
+        Poll::Pending
+    }
+
+    fn taken(&self, count: u64) -> Option<Result<(), SendError>> {
+        {
+            let outgoing = self.outgoing();
+            let taken = outgoing.path.taken_count();
+            if taken >= count {
+                return Some(Ok(()));
+            }
+            if outgoing.path.is_stopped() {
+                let sent = outgoing.path.sent_count();
+                return Some(Err(SendError::Stopped { taken, sent }));
+            }
+            if let Some(cause) = &outgoing.broken {
+                return Some(Err(SendError::Over(cause.clone())));
+            }
+        }
+        let incoming = self.try_incoming()?;
+        let cause = incoming.path.failure()?;
+        Some(Err(SendError::Over(cause.clone())))
+    }
+
+    pub(super) fn poll_draining(&self) -> Option<Instant> {
+        let theirs = self.incoming().path.draining();
+        let theirs = theirs.and_then(|within| now().checked_add(within));
+        theirs.or_else(|| self.with_life(|life| life.draining.take()))
+    }
+
+    pub(super) fn poll_recv(
+        &self,
+        cx: &mut Context<'_>,
+        timer: &mut Timer,
+        parked: &mut Parked<'_>,
+        take: Take,
+    ) -> Poll<Result<Option<Bytes>, ReceiveError>> {
+        let mut incoming = self.incoming();
+        let hand_out = |incoming: &mut super::link::Incoming| match take {
+            Take::Count => incoming.path.take(),
+            #[cfg(feature = "serde")]
+            Take::Later => incoming.path.hand_out(),
+        };
+        if let Some(message) = hand_out(&mut incoming) {
+            let notices = incoming.path.notices();
+            drop(incoming);
+            if let Some(notices) = notices {
+                self.post(notices);
+                self.serve(Side::Receiver, cx.waker(), now());
+            }
+            return Poll::Ready(Ok(Some(message)));
+        }
+        let now = now();
+        self.wakers.news.register(Side::Receiver, cx.waker());
+        self.wakers.read.register(Side::Receiver, cx.waker());
+        let read = self.read(&mut incoming, now);
+        if let Some(message) = hand_out(&mut incoming) {
+            if let Some(notices) = incoming.path.notices() {
+                self.post(notices);
+            }
+            drop(incoming);
+            self.serve(Side::Receiver, cx.waker(), now);
+            return Poll::Ready(Ok(Some(message)));
+        }
+        let end = self.end_of_input(&mut incoming);
+        drop(incoming);
+        if let Some(end) = end {
+            self.serve(Side::Receiver, cx.waker(), now);
+            return Poll::Ready(end);
+        }
+        if read == Read::Yield {
+            cx.waker().wake_by_ref();
+        }
+        parked.park();
+        self.settle(cx, timer, now);
+        // The clock may have ended the session.
+        let end = self.end_of_input(&mut self.incoming());
+        end.map_or(Poll::Pending, Poll::Ready)
+    }
+
+    /// Before the receiving half waits, what others wait for leaves.
+    fn settle(&self, cx: &mut Context<'_>, timer: &mut Timer, now: Instant) {
+        self.serve(Side::Receiver, cx.waker(), now);
+        if !self.is_split() {
+            let mut outgoing = self.outgoing();
+            if outgoing.path.is_open() || !outgoing.path.pending().is_empty() {
+                self.wakers.write.register(Side::Receiver, cx.waker());
+                let _waits = self.write(&mut outgoing, now);
+            }
+        }
+        let next = self.clock(Side::Receiver, cx.waker(), now);
+        timer.set(next, cx);
+    }
+
+    /// What `recv` says when no message waits and none will come.
+    fn end_of_input(
+        &self,
+        incoming: &mut super::link::Incoming,
+    ) -> Option<Result<Option<Bytes>, ReceiveError>> {
+        if !incoming.path.is_empty() {
+            return None;
+        }
+        if incoming.path.is_complete() && !incoming.path.is_stopped() {
+            return Some(Ok(None));
+        }
+        let failed = incoming.path.failure().is_some();
+        if failed {
+            let outgoing = self.outgoing();
+            let cause = self.cause(incoming, &outgoing)?;
+            let cause = self.conclude(incoming, &outgoing, cause).cause.clone();
+            return Some(Err(ReceiveError::Truncated {
+                arrived: incoming.path.arrived_count(),
+                cause,
+            }));
+        }
+        incoming
+            .path
+            .is_stopped()
+            .then_some(Err(ReceiveError::Stopped))
+    }
+
+    pub(super) fn stop_taking(&self) {
+        let mut incoming = self.incoming();
+        incoming.path.stop_taking();
+        if let Some(notices) = incoming.path.notices() {
+            drop(incoming);
+            self.post(notices);
+            self.wakers.news.wake_all();
+        }
+    }
+
+    pub(super) fn abort(&self, code: Code, reason: &str) {
+        let mut incoming = self.incoming();
+        let outgoing = self.outgoing();
+        if self.outcome().is_some() || self.cause(&incoming, &outgoing).is_some() {
+            return;
+        }
+        drop(outgoing);
+        let cause = Cause::LocalAbort { code };
+        incoming.path.fail(cause.clone());
+        drop(incoming);
+        self.post_abort(code, reason, cause);
+        self.wakers.news.wake_all();
+    }
+
+    pub(super) async fn attend<F: Future>(
+        &self,
+        side: Side,
+        timer: &mut Timer,
+        future: F,
+    ) -> F::Output {
+        let mut future = pin!(future);
+        poll_fn(|cx| {
+            if let Poll::Ready(output) = future.as_mut().poll(cx) {
+                return Poll::Ready(output);
+            }
+            let next = self.drive(side, cx.waker(), now());
+            timer.set(next, cx);
+            Poll::Pending
+        })
+        .await
+    }
+}
+
+impl Drop for Sender {
+    fn drop(&mut self) {
+        self.link.sender_dropped();
+    }
+}
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        self.link.receiver_dropped();
+    }
+}
+
+impl fmt::Debug for Sender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sender")
+            .field("peer", self.peer())
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Receiver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Receiver")
+            .field("peer", self.peer())
+            .finish_non_exhaustive()
+    }
+}
