@@ -12,6 +12,8 @@ mod suite;
 mod key_serde;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod vectors;
 
 pub(crate) use cipher::{BadRecord, Opener, Sealer, TAG};
 pub(crate) use exchange::{Exchange, ExchangeError, Role, Setup};

@@ -8,6 +8,8 @@ use super::suite::Suite;
 
 #[cfg(feature = "aws-lc")]
 mod aws_lc;
+#[cfg(test)]
+pub(super) mod fixed;
 mod portable;
 
 /// Who computes the primitives: the wire is the same with any.
