@@ -8,6 +8,8 @@ mod provider;
 mod resolver;
 mod suite;
 
+#[cfg(test)]
+mod hybrid;
 #[cfg(feature = "serde")]
 mod key_serde;
 #[cfg(test)]
