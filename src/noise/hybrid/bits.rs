@@ -3,8 +3,10 @@
 use std::env;
 
 use super::{
-    super::{Pattern, Provider, Suite, tests::providers},
-    Party, SUITES, Stopped, first_is_sealed,
+    super::{Pattern, Provider, Role, Suite, tests::providers},
+    Party, SUITES, Stopped,
+    double::{Double, Fault},
+    first_is_sealed,
 };
 
 /// Whether the tests take all the time they want.
@@ -112,6 +114,34 @@ fn a_message_of_another_size_is_refused_where_it_is_read() {
                     let stopped = run.map(|_sides| ()).unwrap_err();
                     assert_eq!(stopped, Stopped::reading(place), "{party:?} {other}");
                 }
+            }
+        }
+    }
+}
+
+#[test] // spec: H-3
+fn a_message_of_another_size_costs_no_key_agreement() {
+    for party in Party::all() {
+        for (place, size) in party
+            .pattern
+            .message_sizes(party.suite)
+            .into_iter()
+            .enumerate()
+        {
+            for other in [size - 1, size + 1] {
+                let sides =
+                    [Role::Initiator, Role::Responder].map(|role| Double::new(role, Fault::None));
+                // The responder reads the first and the third.
+                let reader = sides[1 - place % 2];
+                let mut before = 0;
+                let run = party.run(sides.map(|side| Provider::of(side)), |turn, message| {
+                    if turn == place {
+                        before = reader.agreements();
+                        message.resize(other, 0);
+                    }
+                });
+                assert!(run.is_err(), "{party:?}, message {place}");
+                assert_eq!(reader.agreements(), before, "{party:?}, message {place}");
             }
         }
     }

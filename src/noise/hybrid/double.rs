@@ -1,5 +1,7 @@
 //! A backend that draws nothing and can be told to misbehave.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use zeroize::Zeroizing;
 
 use super::{
@@ -33,16 +35,30 @@ pub(super) enum Fault {
 pub(super) struct Double {
     own: usize,
     fault: Fault,
+    agreements: AtomicUsize,
 }
 
 impl Double {
-    /// The double as a provider; it lives as long as the process.
-    pub(super) fn provider(role: Role, fault: Fault) -> Provider {
+    /// A double, which lives as long as the process.
+    pub(super) fn new(role: Role, fault: Fault) -> &'static Self {
         let own = match role {
             Role::Initiator => 0,
             Role::Responder => 1,
         };
-        Provider::of(Box::leak(Box::new(Self { own, fault })))
+        Box::leak(Box::new(Self {
+            own,
+            fault,
+            agreements: AtomicUsize::new(0),
+        }))
+    }
+
+    pub(super) fn provider(role: Role, fault: Fault) -> Provider {
+        Provider::of(Self::new(role, fault))
+    }
+
+    /// How many Diffie-Hellman results were asked for.
+    pub(super) fn agreements(&self) -> usize {
+        self.agreements.load(Ordering::Relaxed)
     }
 
     fn portable() -> &'static dyn Backend {
@@ -69,6 +85,7 @@ impl Backend for Double {
     }
 
     fn dh(&self, secret: &[u8; 32], public: &[u8; 32]) -> Result<Zeroizing<[u8; 32]>, Refused> {
+        self.agreements.fetch_add(1, Ordering::Relaxed);
         let secret = self.stand_in(secret);
         let theirs = Self::portable().public_key(&EPHEMERAL[1 - self.own])?;
         let mut shared = Self::portable().dh(&secret, public)?;
