@@ -9,7 +9,7 @@ use super::{
     first_is_sealed,
 };
 
-/// Whether the tests take all the time they want.
+/// `DUOLOGUE_LONG=1`: every bit with every provider and suite, which takes minutes.
 fn long() -> bool {
     env::var_os("DUOLOGUE_LONG").is_some_and(|value| value == "1")
 }

@@ -155,9 +155,10 @@ impl Vector {
         done: usize,
     ) {
         let name = &self.protocol_name;
-        let kind = match name.contains("_AESGCM_") {
-            true => AeadKind::AesGcm,
-            false => AeadKind::ChaChaPoly,
+        let kind = if name.contains("_AESGCM_") {
+            AeadKind::AesGcm
+        } else {
+            AeadKind::ChaChaPoly
         };
         let (first, second) = states[0].dangerously_get_raw_split();
         assert_eq!((first, second), states[1].dangerously_get_raw_split());
