@@ -8,10 +8,14 @@ mod provider;
 mod resolver;
 mod suite;
 
+#[cfg(test)]
+mod hybrid;
 #[cfg(feature = "serde")]
 mod key_serde;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod vectors;
 
 pub(crate) use cipher::{BadRecord, Opener, Sealer, TAG};
 pub(crate) use exchange::{Exchange, Role, Setup};

@@ -4,7 +4,7 @@ use core::fmt;
 
 use zeroize::Zeroizing;
 
-use super::provider::{Aead, AeadKind, Provider, Refused};
+use super::provider::{Aead, AeadKind, Nonce, Provider, Refused};
 
 /// Bytes of an authentication tag.
 pub(crate) const TAG: usize = 16;
@@ -36,14 +36,14 @@ impl Key {
         })
     }
 
-    fn next(&mut self) -> Result<u64, BadRecord> {
+    fn next(&mut self) -> Result<Nonce, BadRecord> {
         if self.counter == LAST {
             return Err(BadRecord);
         }
         let counter = self.counter;
         self.counter = counter.saturating_add(1);
         self.records = self.records.saturating_add(1);
-        Ok(counter)
+        Ok(self.kind.nonce(counter))
     }
 
     /// Noise `Rekey()`: the old key goes at once, the counter goes on.
@@ -51,7 +51,7 @@ impl Key {
     fn rekey(&mut self) -> Result<(), BadRecord> {
         let mut block = Zeroizing::new([0_u8; 48]);
         self.aead
-            .seal(LAST, &[], block.as_mut_slice())
+            .seal(self.kind.nonce(LAST), &[], block.as_mut_slice())
             .map_err(|_refused| BadRecord)?;
         let key = block.first_chunk::<32>().ok_or(BadRecord)?;
         self.aead = self
@@ -75,10 +75,10 @@ impl Sealer {
     /// Seals `buffer` but for its last 16 bytes, which take the tag.
     pub(crate) fn seal(&mut self, buffer: &mut [u8]) -> Result<(), BadRecord> {
         // Taken before sealing: a counter that may have left the process is never used again (spec: T-2).
-        let counter = self.0.next()?;
+        let nonce = self.0.next()?;
         self.0
             .aead
-            .seal(counter, &[], buffer)
+            .seal(nonce, &[], buffer)
             .map_err(|_refused| BadRecord)
     }
 
@@ -89,10 +89,10 @@ impl Sealer {
         kind: u8,
         out: &mut [u8],
     ) -> Result<(), BadRecord> {
-        let counter = self.0.next()?;
+        let nonce = self.0.next()?;
         self.0
             .aead
-            .seal_from(counter, body, kind, out)
+            .seal_from(nonce, body, kind, out)
             .map_err(|_refused| BadRecord)
     }
 
@@ -129,15 +129,15 @@ impl Opener {
 
     /// Opens `record` in place; the plaintext is all but its last 16 bytes.
     pub(crate) fn open(&mut self, record: &mut [u8]) -> Result<(), BadRecord> {
-        let counter = self.key.counter;
-        let opened = !self.failed && self.key.aead.open(counter, &[], record).is_ok();
+        let nonce = self.key.kind.nonce(self.key.counter);
+        let opened = !self.failed && self.key.aead.open(nonce, &[], record).is_ok();
         self.settle(opened)
     }
 
     /// Opens `record` into `out` of 16 bytes less.
     pub(crate) fn open_into(&mut self, record: &[u8], out: &mut [u8]) -> Result<(), BadRecord> {
-        let counter = self.key.counter;
-        let opened = !self.failed && self.key.aead.open_into(counter, record, out).is_ok();
+        let nonce = self.key.kind.nonce(self.key.counter);
+        let opened = !self.failed && self.key.aead.open_into(nonce, record, out).is_ok();
         self.settle(opened)
     }
 
@@ -147,7 +147,7 @@ impl Opener {
             self.failed = true;
             return Err(BadRecord);
         }
-        self.key.next().map(|_counter| ())
+        self.key.next().map(|_nonce| ())
     }
 
     pub(crate) fn rekey(&mut self) -> Result<(), BadRecord> {
