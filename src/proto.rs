@@ -2,6 +2,7 @@
 //!
 //! For those who bring their own transport. Everybody else uses [`Session`](crate::Session).
 
+mod clock;
 mod config;
 mod credit;
 mod handshake;

@@ -1,9 +1,10 @@
 //! Sessions: the only layer that awaits. It drives the protocol over any byte stream.
 
 mod close;
-mod half;
 mod handshake;
 mod link;
+mod receiver;
+mod sender;
 mod timer;
 mod transport;
 mod wakers;
@@ -14,8 +15,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-pub use self::half::{Event, Receiver, Sender};
 use self::{link::Link, transport::Transport};
+pub use self::{
+    receiver::{Event, Receiver},
+    sender::Sender,
+};
 use crate::{
     noise::PublicKey,
     proto::{Config, HandshakeError, Origin, Outcome, Peer, ReceiveError, SendError},

@@ -65,21 +65,25 @@ impl Key {
 }
 
 /// Seals the records of our direction.
-pub(crate) struct Sealer(Key);
+pub(crate) struct Sealer {
+    key: Key,
+    failed: bool,
+}
 
 impl Sealer {
     pub(super) fn new(provider: Provider, kind: AeadKind, key: &[u8; 32]) -> Result<Self, Refused> {
-        Key::new(provider, kind, key).map(Self)
+        Ok(Self {
+            key: Key::new(provider, kind, key)?,
+            failed: false,
+        })
     }
 
     /// Seals `buffer` but for its last 16 bytes, which take the tag.
     pub(crate) fn seal(&mut self, buffer: &mut [u8]) -> Result<(), BadRecord> {
         // Taken before sealing: a counter that may have left the process is never used again (spec: T-2).
-        let nonce = self.0.next()?;
-        self.0
-            .aead
-            .seal(nonce, &[], buffer)
-            .map_err(|_refused| BadRecord)
+        let nonce = self.next()?;
+        let sealed = self.key.aead.seal(nonce, &[], buffer).is_ok();
+        self.settle(sealed)
     }
 
     /// Seals `body | kind` into `out` of `body.len() + 17` bytes.
@@ -89,26 +93,38 @@ impl Sealer {
         kind: u8,
         out: &mut [u8],
     ) -> Result<(), BadRecord> {
-        let nonce = self.0.next()?;
-        self.0
-            .aead
-            .seal_from(nonce, body, kind, out)
-            .map_err(|_refused| BadRecord)
+        let nonce = self.next()?;
+        let sealed = self.key.aead.seal_from(nonce, body, kind, out).is_ok();
+        self.settle(sealed)
+    }
+
+    fn next(&mut self) -> Result<Nonce, BadRecord> {
+        if self.failed {
+            return Err(BadRecord);
+        }
+        self.key.next()
+    }
+
+    /// A record that was not sealed has used its counter: the peer could open nothing behind it.
+    fn settle(&mut self, sealed: bool) -> Result<(), BadRecord> {
+        self.failed |= !sealed;
+        if sealed { Ok(()) } else { Err(BadRecord) }
     }
 
     pub(crate) fn rekey(&mut self) -> Result<(), BadRecord> {
-        self.0.rekey()
+        let rekeyed = self.key.rekey().is_ok();
+        self.settle(rekeyed)
     }
 
     pub(crate) fn records(&self) -> u64 {
-        self.0.records
+        self.key.records
     }
 }
 
 impl fmt::Debug for Sealer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sealer")
-            .field("counter", &self.0.counter)
+            .field("counter", &self.key.counter)
             .finish_non_exhaustive()
     }
 }
@@ -151,7 +167,9 @@ impl Opener {
     }
 
     pub(crate) fn rekey(&mut self) -> Result<(), BadRecord> {
-        self.key.rekey()
+        let rekeyed = self.key.rekey();
+        self.failed |= rekeyed.is_err();
+        rekeyed
     }
 
     pub(crate) fn records(&self) -> u64 {

@@ -1,11 +1,15 @@
 //! The peer's direction: sealed records into whole messages, each rule judged once (spec: sections 4 and 6).
 
+mod pieces;
+
 use core::{fmt, time::Duration};
 use std::{collections::VecDeque, time::Instant};
 
 use bytes::{Buf, Bytes, BytesMut};
 
+use self::pieces::Assembly;
 use super::{
+    clock::Clock,
     config::{Config, Taking},
     credit::Credit,
     judge::{Judge, Verdict},
@@ -40,15 +44,6 @@ enum Item {
     Message(Bytes),
 }
 
-/// A message in pieces.
-#[derive(Debug)]
-enum Assembly {
-    None,
-    Keeping(BytesMut),
-    /// We take no more; only its size is watched.
-    Dropping(usize),
-}
-
 #[derive(Debug, Default)]
 struct Counts {
     handed: u64,
@@ -56,14 +51,6 @@ struct Counts {
     stopped: Option<u64>,
     taking: Taking,
     drain: Option<Duration>,
-}
-
-#[derive(Debug)]
-struct Clock {
-    idle: Option<Duration>,
-    opened: Instant,
-    /// When we last began to wait for input.
-    waiting: Option<Instant>,
 }
 
 /// What [`ReceivePath::process`] came to.
@@ -105,11 +92,7 @@ impl ReceivePath {
                 taking: config.taking(),
                 ..Counts::default()
             },
-            clock: Clock {
-                idle,
-                opened: now,
-                waiting: None,
-            },
+            clock: Clock::new(idle, now),
             failure: None,
             max_message: usize::try_from(max).unwrap_or(usize::MAX),
         }
@@ -189,14 +172,21 @@ impl ReceivePath {
             return Err(Cause::Violation(violation));
         }
         self.input.advance(HEADER);
+        if matches!(self.assembly, Assembly::Keeping(_)) {
+            return self.open_behind(length, facts, now).map(|()| true);
+        }
         let mut record = self.input.split_to(length);
         self.opener
             .open(&mut record)
             .map_err(|_bad| Cause::BadRecord)?;
         record.truncate(length.saturating_sub(TAG));
-        self.clock.opened = now;
-        self.judge.pass(now);
+        self.opened(now);
         self.sort(record, facts).map(|()| true)
+    }
+
+    fn opened(&mut self, now: Instant) {
+        self.clock.opened(now);
+        self.judge.pass(now);
     }
 
     /// Judges a plaintext and keeps what the application will take.
@@ -275,60 +265,6 @@ impl ReceivePath {
             self.judge.only_padding(rest).map_err(Cause::Violation)?;
         }
         verdict.map_err(Cause::Violation)
-    }
-
-    /// A bare message, or the last piece of one.
-    fn whole(&mut self, body: BytesMut) -> Result<(), Violation> {
-        self.judge.message_record()?;
-        let message = match core::mem::replace(&mut self.assembly, Assembly::None) {
-            Assembly::None if body.len() > self.max_message => {
-                return Err(Violation::too_large());
-            }
-            Assembly::None => body.freeze(),
-            Assembly::Keeping(mut kept) => {
-                self.fits(kept.len(), body.len())?;
-                kept.extend_from_slice(&body);
-                kept.freeze()
-            }
-            Assembly::Dropping(dropped) => {
-                self.fits(dropped, body.len())?;
-                Bytes::new()
-            }
-        };
-        if self.counts.stopped.is_none() {
-            let length = message.len();
-            self.keep(Item::Message(message), length);
-        }
-        Ok(())
-    }
-
-    // spec: T-8
-    fn fits(&self, kept: usize, more: usize) -> Result<(), Violation> {
-        if kept.saturating_add(more) > self.max_message {
-            return Err(Violation::too_large());
-        }
-        Ok(())
-    }
-
-    fn piece(&mut self, body: &[u8]) -> Result<(), Violation> {
-        self.judge.piece(body.len())?;
-        let kept = match &self.assembly {
-            Assembly::None => 0,
-            Assembly::Keeping(kept) => kept.len(),
-            Assembly::Dropping(dropped) => *dropped,
-        };
-        self.fits(kept, body.len())?;
-        if self.counts.stopped.is_some() {
-            self.assembly = Assembly::Dropping(kept.saturating_add(body.len()));
-            return Ok(());
-        }
-        match &mut self.assembly {
-            Assembly::Keeping(kept) => kept.extend_from_slice(body),
-            Assembly::None | Assembly::Dropping(_) => {
-                self.assembly = Assembly::Keeping(BytesMut::from(body));
-            }
-        }
-        Ok(())
     }
 
     fn keep(&mut self, item: Item, length: usize) {
@@ -488,29 +424,24 @@ impl ReceivePath {
     /// Says whether we wait for input; the idle timeout runs only then.
     // spec: L-3
     pub fn waits(&mut self, waits: bool, now: Instant) {
-        match (waits, self.clock.waiting) {
-            (true, None) => self.clock.waiting = Some(now),
-            (false, _) => self.clock.waiting = None,
-            (true, Some(_since)) => {}
+        if waits {
+            self.clock.wait(now);
+        } else {
+            self.clock.stop_waiting();
         }
-    }
-
-    fn silent_since(&self) -> Option<Instant> {
-        Some(self.clock.waiting?.max(self.clock.opened))
     }
 
     /// When the session has been silent for too long, if it goes on like this.
     #[must_use]
     pub fn idle_at(&self) -> Option<Instant> {
-        self.silent_since()?.checked_add(self.clock.idle?)
+        self.clock.idle_at()
     }
 
     /// When a PING should go out.
     // spec: L-4
     #[must_use]
     pub fn ping_at(&self) -> Option<Instant> {
-        self.silent_since()?
-            .checked_add(self.clock.idle?.div_f32(3.0))
+        self.clock.ping_at()
     }
 
     /// Gives memory back while no part of a record waits in it.

@@ -1,6 +1,10 @@
 //! How a session ends: the close handshake, the last word, the outcome (spec: section 6, L-14).
 
-use core::task::{Context, Poll};
+use core::{
+    future::{Future, poll_fn},
+    pin::pin,
+    task::{Context, Poll},
+};
 use std::time::Instant;
 
 use super::{
@@ -185,6 +189,50 @@ impl Link {
     fn best_effort(&self) {
         let waker = std::task::Waker::noop();
         self.serve(Side::Sender, waker, self.outgoing_clock());
+    }
+}
+
+impl Link {
+    pub(super) fn stop_taking(&self) {
+        let mut incoming = self.incoming();
+        incoming.path.stop_taking();
+        if let Some(notices) = incoming.path.notices() {
+            drop(incoming);
+            self.post(notices);
+            self.wakers.news.wake_all();
+        }
+    }
+
+    pub(super) fn abort(&self, code: Code, reason: &str) {
+        let mut incoming = self.incoming();
+        let outgoing = self.outgoing();
+        if self.outcome().is_some() || self.cause(&incoming, &outgoing).is_some() {
+            return;
+        }
+        drop(outgoing);
+        let cause = Cause::LocalAbort { code };
+        incoming.path.fail(cause.clone());
+        drop(incoming);
+        self.post_abort(code, reason, cause);
+        self.wakers.news.wake_all();
+    }
+
+    pub(super) async fn attend<F: Future>(
+        &self,
+        side: Side,
+        timer: &mut Timer,
+        future: F,
+    ) -> F::Output {
+        let mut future = pin!(future);
+        poll_fn(|cx| {
+            if let Poll::Ready(output) = future.as_mut().poll(cx) {
+                return Poll::Ready(output);
+            }
+            let next = self.drive(side, cx.waker(), now());
+            timer.set(next, cx);
+            Poll::Pending
+        })
+        .await
     }
 }
 
