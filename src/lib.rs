@@ -13,6 +13,8 @@
     )
 )]
 
+#[cfg(feature = "serde")]
+pub mod codec;
 #[expect(
     dead_code,
     unused_imports,
