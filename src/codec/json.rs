@@ -62,13 +62,14 @@ impl Codec for Json {
     fn decode<T: DeserializeOwned>(&self, message: &[u8]) -> Result<T, DecodeError> {
         let mut source = Deserializer::from_slice(message);
         let outcome = limit::decode(message.len(), &mut source);
-        let ended = source.end().is_ok();
+        let only_space_follows = outcome.is_ok() && source.end().is_ok();
+        // An iterator over further values is the only thing that tells where the source stands.
         let used = source.into_iter::<IgnoredAny>().byte_offset();
         let extent = Extent {
             len: message.len(),
-            rest: match outcome {
-                Ok(_) if ended => 0,
-                _ => message.len().saturating_sub(used),
+            rest: match only_space_follows {
+                true => 0,
+                false => message.len().saturating_sub(used),
             },
         };
         extent.finish(outcome, explain)
