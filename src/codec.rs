@@ -24,11 +24,13 @@
 //!   over all its sequences and maps;
 //! - the whole message is one value: bytes after it are an error.
 //!
-//! Memory is therefore bounded by what the message holds times what your type makes of it. A `Vec`
-//! of a 200-byte enum takes 200 bytes for each one-byte variant: box the large variants, or
-//! lower the largest message that the session accepts. Types that read ahead (`untagged`,
-//! internally tagged, `flatten`) are under these limits while they read; what serde does with the
-//! buffer afterwards is not.
+//! Memory is therefore bounded by what the message holds times what your type makes of it: for
+//! vectors, boxes and enums of ordinary size at most 32 times the message and 4 KiB, in JSON also
+//! room for four elements per level. But a `Vec` of a 200-byte enum takes 200 bytes for each
+//! one-byte variant, and a map has its own overhead: box large variants, or lower the largest
+//! message that the session accepts. Types that read ahead (`untagged`, internally tagged,
+//! `flatten`) are under these limits while they read; what serde does with the buffer afterwards
+//! is not.
 //!
 //! # Errors hold no content
 //!

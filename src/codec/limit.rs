@@ -37,7 +37,11 @@ pub(super) fn decode<'de, T: DeserializeOwned, D: Deserializer<'de>>(
     len: usize,
     deserializer: D,
 ) -> Result<T, Fault<D::Error>> {
-    T::deserialize(Limit::new(&Limits::new(len), deserializer))
+    let limits = Limits::new(len);
+    T::deserialize(Limit::new(&limits, deserializer)).map_err(|fault| {
+        let reason = limits.reason.take();
+        reason.map_or(fault, Fault::Ours)
+    })
 }
 
 /// What is left of each limit while one message is read.
@@ -48,7 +52,7 @@ pub(super) struct Limits {
     /// Elements that may still be reserved on a claim alone. An honest message never needs more
     /// than its length: each element has a byte of its own.
     claims: Cell<usize>,
-    /// Our reason while it travels up through the codec, whose error type has no room for it.
+    /// Our reason, while an error of the codec stands for it on the way up.
     reason: Cell<Option<Reason>>,
 }
 
@@ -88,6 +92,8 @@ impl Limits {
     }
 
     /// Our fault as an error of the codec.
+    ///
+    /// The codec's error then travels up as it is: JSON would allocate one for each level.
     pub(super) fn outward<E: de::Error>(&self, fault: Fault<E>) -> E {
         match fault {
             Fault::Codec(error) => error,
@@ -95,14 +101,6 @@ impl Limits {
                 self.reason.set(Some(reason));
                 E::custom("")
             }
-        }
-    }
-
-    /// The codec's error as a fault: ours, if it has only carried ours.
-    fn inward<E>(&self, error: E) -> Fault<E> {
-        match self.reason.take() {
-            Some(reason) => Fault::Ours(reason),
-            None => Fault::Codec(error),
         }
     }
 }

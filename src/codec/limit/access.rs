@@ -120,7 +120,7 @@ impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for LimitedSeq<'_, A> {
                 counted,
                 seed,
             })
-            .map_err(|error| self.limits.inward(error))?;
+            .map_err(Fault::Codec)?;
         self.ended = element.is_none();
         Ok(element)
     }
@@ -176,7 +176,7 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for LimitedMap<'_, A> {
                 counted: Counted::Yes,
                 seed,
             })
-            .map_err(|error| self.limits.inward(error))?;
+            .map_err(Fault::Codec)?;
         self.ended = key.is_none();
         Ok(key)
     }
@@ -191,7 +191,7 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for LimitedMap<'_, A> {
                 counted: Counted::No,
                 seed,
             })
-            .map_err(|error| self.limits.inward(error))
+            .map_err(Fault::Codec)
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -229,7 +229,7 @@ impl<'l, 'de, A: EnumAccess<'de>> EnumAccess<'de> for LimitedEnum<'l, A> {
                 counted: Counted::No,
                 seed,
             })
-            .map_err(|error| limits.inward(error))?;
+            .map_err(Fault::Codec)?;
         Ok((variant, LimitedEnum { limits, inner }))
     }
 }
@@ -238,9 +238,7 @@ impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for LimitedEnum<'_, A> {
     type Error = Fault<A::Error>;
 
     fn unit_variant(self) -> Result<(), Self::Error> {
-        self.inner
-            .unit_variant()
-            .map_err(|error| self.limits.inward(error))
+        self.inner.unit_variant().map_err(Fault::Codec)
     }
 
     fn newtype_variant_seed<S: DeserializeSeed<'de>>(
@@ -253,7 +251,7 @@ impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for LimitedEnum<'_, A> {
                 counted: Counted::No,
                 seed,
             })
-            .map_err(|error| self.limits.inward(error))
+            .map_err(Fault::Codec)
     }
 
     fn tuple_variant<V: Visitor<'de>>(
@@ -263,7 +261,7 @@ impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for LimitedEnum<'_, A> {
     ) -> Result<V::Value, Self::Error> {
         self.inner
             .tuple_variant(len, Watch::new(self.limits, len, visitor))
-            .map_err(|error| self.limits.inward(error))
+            .map_err(Fault::Codec)
     }
 
     fn struct_variant<V: Visitor<'de>>(
@@ -273,6 +271,6 @@ impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for LimitedEnum<'_, A> {
     ) -> Result<V::Value, Self::Error> {
         self.inner
             .struct_variant(fields, Watch::new(self.limits, fields.len(), visitor))
-            .map_err(|error| self.limits.inward(error))
+            .map_err(Fault::Codec)
     }
 }

@@ -30,8 +30,7 @@ impl<'l, 'de, D: Deserializer<'de>> Limit<'l, D> {
         visitor: V,
         read: impl FnOnce(D, Watch<'l, V>) -> Result<V::Value, D::Error>,
     ) -> Result<V::Value, Fault<D::Error>> {
-        read(self.inner, Watch::new(self.limits, fields, visitor))
-            .map_err(|error| self.limits.inward(error))
+        read(self.inner, Watch::new(self.limits, fields, visitor)).map_err(Fault::Codec)
     }
 }
 
