@@ -19,16 +19,16 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 #[derive(Serialize, Deserialize)]
 enum Tree {
     Leaf,
-    Boxed(Box<Tree>),
-    Maybe(Option<Box<Tree>>),
-    Many(Vec<Tree>),
-    Pair(Box<Tree>, Box<Tree>),
-    Named { left: Box<Tree>, right: Box<Tree> },
+    Boxed(Box<Self>),
+    Maybe(Option<Box<Self>>),
+    Many(Vec<Self>),
+    Pair(Box<Self>, Box<Self>),
+    Named { left: Box<Self>, right: Box<Self> },
 }
 
 #[derive(Serialize, Deserialize)]
 #[serde(transparent)]
-struct Nest(Vec<Nest>);
+struct Nest(Vec<Self>);
 
 /// Everything that was allocated, freed or not, is within the bound.
 fn costs_little<T: DeserializeOwned>(what: &str, codec: &impl Codec, message: &[u8]) -> bool {

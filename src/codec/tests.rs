@@ -50,7 +50,7 @@ pub(super) struct Rich {
     nothing: ((), Unit, PhantomData<u8>),
     shapes: Vec<Shape>,
     colours: BTreeMap<Colour, Vec<String>>,
-    boxed: Option<Box<Rich>>,
+    boxed: Option<Box<Self>>,
 }
 
 pub(super) fn plain() -> Rich {

@@ -24,46 +24,46 @@ const DEEP: usize = 10_000;
 /// One level for each nesting.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
-struct Nest(Vec<Nest>);
+struct Nest(Vec<Self>);
 
 #[derive(Debug, Serialize, Deserialize)]
 enum List {
     End,
-    Boxed(Box<List>),
-    Pair(u8, Box<List>),
-    Named { next: Box<List> },
-    Some(Option<Box<List>>),
-    Map(BTreeMap<u8, List>),
-    Many(Vec<List>),
+    Boxed(Box<Self>),
+    Pair(u8, Box<Self>),
+    Named { next: Box<Self> },
+    Some(Option<Box<Self>>),
+    Map(BTreeMap<u8, Self>),
+    Many(Vec<Self>),
 }
 
 #[derive(Debug, Deserialize)]
 struct Linked {
     #[serde(rename = "n")]
-    _next: Option<Box<Linked>>,
+    _next: Option<Box<Self>>,
 }
 
 #[derive(Debug, Deserialize)]
-struct Wrapped(#[expect(dead_code, reason = "only read")] Option<Box<Wrapped>>);
+struct Wrapped(#[expect(dead_code, reason = "only read")] Option<Box<Self>>);
 
 #[derive(Debug, Deserialize)]
 struct Two(
-    #[expect(dead_code, reason = "only read")] Option<Box<Two>>,
+    #[expect(dead_code, reason = "only read")] Option<Box<Self>>,
     #[expect(dead_code, reason = "only read")] u8,
 );
 
 /// Types that no value can have: they read for ever without using a byte.
 #[derive(Debug, Deserialize)]
-struct Endless(#[expect(dead_code, reason = "only read")] Box<Endless>);
+struct Endless(#[expect(dead_code, reason = "only read")] Box<Self>);
 
 #[derive(Debug, Deserialize)]
 struct EndlessFields {
     #[serde(rename = "n")]
-    _next: Box<EndlessFields>,
+    _next: Box<Self>,
 }
 
 #[derive(Debug, Deserialize)]
-struct EndlessPair(#[expect(dead_code, reason = "only read")] (Box<EndlessPair>, u8));
+struct EndlessPair(#[expect(dead_code, reason = "only read")] (Box<Self>, u8));
 
 fn nest(levels: usize) -> Nest {
     (1..levels).fold(Nest(Vec::new()), |inner, _| Nest(vec![inner]))
