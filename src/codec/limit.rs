@@ -93,7 +93,8 @@ impl Limits {
 
     /// Our fault as an error of the codec.
     ///
-    /// The codec's error then travels up as it is: JSON would allocate one for each level.
+    /// The codec's error then travels up as it is: JSON would allocate one for each level. A type
+    /// that swallows it leaves the reason behind, at worst as the text of a later error.
     pub(super) fn outward<E: de::Error>(&self, fault: Fault<E>) -> E {
         match fault {
             Fault::Codec(error) => error,
