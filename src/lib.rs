@@ -13,6 +13,8 @@
     )
 )]
 
+#[cfg(feature = "serde")]
+pub mod codec;
 mod error;
 mod noise;
 pub mod proto;
@@ -28,4 +30,6 @@ pub use proto::{
 pub use session::{
     Event, Receiver, Sender, Session, accept, accept_halves, connect, connect_halves,
 };
+#[cfg(feature = "serde")]
+pub use session::{Typed, TypedReceiveError, TypedSendError};
 pub use wire::{Code, Offer, Violation};

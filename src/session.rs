@@ -7,6 +7,8 @@ mod receiver;
 mod sender;
 mod timer;
 mod transport;
+#[cfg(feature = "serde")]
+mod typed;
 mod wakers;
 
 use core::{fmt, future::Future, time::Duration};
@@ -15,6 +17,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
 
+#[cfg(feature = "serde")]
+pub use self::typed::{Typed, TypedReceiveError, TypedSendError};
 use self::{link::Link, transport::Transport};
 pub use self::{
     receiver::{Event, Receiver},

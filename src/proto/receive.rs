@@ -278,10 +278,15 @@ impl ReceivePath {
     /// With [`Config::acknowledge_explicitly`] it counts when [`ReceivePath::acknowledge`] is called.
     pub fn take(&mut self) -> Option<Bytes> {
         let message = self.hand_out()?;
+        self.settle();
+        Some(message)
+    }
+
+    /// Counts what was handed out, unless the application does so itself.
+    pub(crate) fn settle(&mut self) {
         if self.counts.taking == Taking::HandedOut {
             self.count_taken(self.counts.handed);
         }
-        Some(message)
     }
 
     /// Hands out the next whole message without counting it.

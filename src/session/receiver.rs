@@ -78,8 +78,19 @@ impl Receiver {
         cx: &mut Context<'_>,
     ) -> Poll<Result<Option<Bytes>, ReceiveError>> {
         let Self { link, timer, .. } = self;
-        let mut parked = Parked::new(link);
-        link.poll_recv(cx, timer, &mut parked, Take::Later)
+        let mut inert = Parked::inert(link);
+        link.poll_recv(cx, timer, &mut inert, Take::Later)
+    }
+
+    /// Counts what was received uncounted, unless the application does so itself.
+    #[cfg(feature = "serde")]
+    pub(super) fn count_decoded(&mut self) {
+        let mut incoming = self.link.incoming();
+        incoming.path.settle();
+        if let Some(notices) = incoming.path.notices() {
+            drop(incoming);
+            self.link.post(notices);
+        }
     }
 
     /// Receives the next whole message as a slice that is lent until the next call.
@@ -210,6 +221,7 @@ pub(super) enum Take {
 /// Says that the receiving half waits, for as long as it does.
 pub(super) struct Parked<'a> {
     link: &'a Link,
+    inert: bool,
     parked: bool,
 }
 
@@ -217,13 +229,25 @@ impl<'a> Parked<'a> {
     fn new(link: &'a Link) -> Self {
         Self {
             link,
+            inert: false,
             parked: false,
         }
     }
 
+    /// For a session that is not split, there is nobody to tell.
+    #[cfg(feature = "serde")]
+    fn inert(link: &'a Link) -> Self {
+        Self {
+            inert: true,
+            ..Self::new(link)
+        }
+    }
+
     fn park(&mut self) {
-        self.parked = true;
-        self.link.set_receiving(true);
+        if !self.inert {
+            self.parked = true;
+            self.link.set_receiving(true);
+        }
     }
 }
 

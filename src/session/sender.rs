@@ -65,16 +65,38 @@ impl Sender {
         let Self { link, timer } = self;
         let mut progress = Progress::default();
         let mut guard = Withdraw { link, armed: false };
-        let result = poll_fn(|cx| {
-            let offered = link.offer(message, &mut progress);
-            guard.armed = matches!(offered, Ok(Offered::Full));
-            match offered {
-                Ok(Offered::Whole) => Poll::Ready(Ok(())),
-                Err(error) => Poll::Ready(Err(link.refine(error))),
-                Ok(Offered::Full) => link.poll_room(cx, timer),
-            }
+        let fed = poll_fn(|cx| {
+            let fed = link.poll_feed(cx, timer, message, &mut progress);
+            guard.armed = fed.is_pending();
+            fed
         });
-        result.await
+        fed.await
+    }
+
+    #[cfg(feature = "serde")]
+    pub(super) fn poll_feed(
+        &mut self,
+        cx: &mut Context<'_>,
+        message: &[u8],
+        progress: &mut Progress,
+    ) -> Poll<Result<(), SendError>> {
+        let Self { link, timer } = self;
+        link.poll_feed(cx, timer, message, progress)
+    }
+
+    #[cfg(feature = "serde")]
+    pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        let Self { link, timer } = self;
+        link.poll_flush(cx, timer)
+    }
+
+    #[cfg(feature = "serde")]
+    pub(super) fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        let finished = self.link.outgoing().path.finish(Code::NONE, "", now());
+        if let Err(error) = finished {
+            return Poll::Ready(Err(self.link.refine(error)));
+        }
+        self.poll_flush(cx)
     }
 
     /// Waits until the transport has taken everything that was fed.
@@ -282,6 +304,20 @@ impl Drop for Withdraw<'_> {
 }
 
 impl Link {
+    fn poll_feed(
+        &self,
+        cx: &mut Context<'_>,
+        timer: &mut Timer,
+        message: &[u8],
+        progress: &mut Progress,
+    ) -> Poll<Result<(), SendError>> {
+        match self.offer(message, progress) {
+            Ok(Offered::Whole) => Poll::Ready(Ok(())),
+            Err(error) => Poll::Ready(Err(self.refine(error))),
+            Ok(Offered::Full) => self.poll_room(cx, timer),
+        }
+    }
+
     fn offer(&self, message: &[u8], progress: &mut Progress) -> Result<Offered, SendError> {
         let mut outgoing = self.outgoing();
         let now = outgoing.now;
