@@ -28,7 +28,8 @@ pub use proto::{
     PeerPolicy, ReceiveError, Received, SendError, Sent, TimeLimit,
 };
 pub use session::{
-    Event, Receiver, Sender, Session, accept, accept_halves, connect, connect_halves,
+    ByteStream, Event, Pump, Receiver, Sender, Session, SharedSender, accept, accept_halves,
+    connect, connect_halves,
 };
 #[cfg(feature = "serde")]
 pub use session::{Typed, TypedReceiveError, TypedSendError};

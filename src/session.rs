@@ -3,8 +3,10 @@
 mod close;
 mod handshake;
 mod link;
+mod pump;
 mod receiver;
 mod sender;
+mod stream;
 mod timer;
 mod transport;
 #[cfg(feature = "serde")]
@@ -21,8 +23,10 @@ use tokio::io::{AsyncRead, AsyncWrite};
 pub use self::typed::{Typed, TypedReceiveError, TypedSendError};
 use self::{link::Link, transport::Transport};
 pub use self::{
+    pump::{Pump, SharedSender},
     receiver::{Event, Receiver},
     sender::Sender,
+    stream::ByteStream,
 };
 use crate::{
     noise::PublicKey,

@@ -32,6 +32,9 @@ pub enum SendError {
     /// The receipt cannot come while our own input is full: receive first. The message stays sent.
     #[error("messages that we do not receive keep the receipt back")]
     MustReceive,
+    /// There is no room, and nobody polls the pump that would make some. The message was not sent.
+    #[error("nobody polls the pump of this sender")]
+    NotPumped,
     /// The session is over.
     #[error("the session is over: {0}")]
     Over(Cause),

@@ -72,7 +72,6 @@ impl Receiver {
     }
 
     /// Receives a message without counting it as taken: that is for whoever looks into it first.
-    #[cfg(feature = "serde")]
     pub(super) fn poll_recv_uncounted(
         &mut self,
         cx: &mut Context<'_>,
@@ -83,8 +82,7 @@ impl Receiver {
     }
 
     /// Counts what was received uncounted, unless the application does so itself.
-    #[cfg(feature = "serde")]
-    pub(super) fn count_decoded(&mut self) {
+    pub(super) fn count_handed_out(&mut self) {
         let mut incoming = self.link.incoming();
         incoming.path.settle();
         if let Some(notices) = incoming.path.notices() {
@@ -214,7 +212,6 @@ impl Receiver {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Take {
     Count,
-    #[cfg(feature = "serde")]
     Later,
 }
 
@@ -235,7 +232,6 @@ impl<'a> Parked<'a> {
     }
 
     /// For a session that is not split, there is nobody to tell.
-    #[cfg(feature = "serde")]
     fn inert(link: &'a Link) -> Self {
         Self {
             inert: true,
@@ -278,7 +274,6 @@ impl Link {
         let mut incoming = self.incoming();
         let hand_out = |incoming: &mut Incoming| match take {
             Take::Count => incoming.path.take(),
-            #[cfg(feature = "serde")]
             Take::Later => incoming.path.hand_out(),
         };
         if let Some(message) = hand_out(&mut incoming) {

@@ -73,7 +73,6 @@ impl Sender {
         fed.await
     }
 
-    #[cfg(feature = "serde")]
     pub(super) fn poll_feed(
         &mut self,
         cx: &mut Context<'_>,
@@ -84,19 +83,36 @@ impl Sender {
         link.poll_feed(cx, timer, message, progress)
     }
 
-    #[cfg(feature = "serde")]
     pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
         let Self { link, timer } = self;
         link.poll_flush(cx, timer)
     }
 
-    #[cfg(feature = "serde")]
     pub(super) fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
         let finished = self.link.outgoing().path.finish(Code::NONE, "", now());
         if let Err(error) = finished {
             return Poll::Ready(Err(self.link.refine(error)));
         }
         self.poll_flush(cx)
+    }
+
+    /// Sends what other tasks have left; ready with the outcome once the session is over.
+    pub(super) fn poll_pumped(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
+        let Self { link, timer } = self;
+        link.poll_end(cx, Side::Sender, timer)
+    }
+
+    /// Messages taken, and why no more will be, if that is known.
+    pub(super) fn pumped_state(&self) -> (u64, Option<SendError>) {
+        let outgoing = self.link.outgoing();
+        let (taken, sent) = (outgoing.path.taken_count(), outgoing.path.sent_count());
+        if outgoing.path.is_stopped() {
+            return (taken, Some(SendError::Stopped { taken, sent }));
+        }
+        let broken = outgoing.broken.clone();
+        drop(outgoing);
+        let over = self.link.outcome().map(|outcome| outcome.cause.clone());
+        (taken, broken.or(over).map(SendError::Over))
     }
 
     /// Waits until the transport has taken everything that was fed.

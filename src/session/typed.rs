@@ -173,7 +173,7 @@ where
             return Poll::Ready(Ok(None));
         };
         let value = self.codec.decode(&message)?;
-        self.session.receiver.count_decoded();
+        self.session.receiver.count_handed_out();
         Poll::Ready(Ok(Some(value)))
     }
 
