@@ -1,4 +1,4 @@
-//! Encrypted, authenticated sessions between two processes, with an end both sides can prove.
+#![doc = include_str!("../README.md")]
 #![cfg_attr(
     not(test),
     warn(
@@ -16,6 +16,7 @@
 #[cfg(feature = "serde")]
 pub mod codec;
 mod error;
+pub mod manual;
 mod noise;
 pub mod proto;
 pub mod session;

@@ -34,7 +34,7 @@ pub struct Receiver {
 pub enum Event {
     /// A whole message.
     Message(Bytes),
-    /// The session will end by then: by our age limit, by [`Sender::drain`], or as the peer announced.
+    /// The session will end by then: by our age limit, by [`Sender::drain`](crate::Sender::drain), or as the peer announced.
     #[non_exhaustive]
     Draining {
         /// By when.
