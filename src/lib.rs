@@ -15,6 +15,7 @@
 
 mod noise;
 pub mod proto;
+mod session;
 mod wire;
 
 pub use noise::{KeyTextError, Pattern, Provider, Psk, PublicKey, RandomError, SecretKey, Suite};
@@ -22,4 +23,5 @@ pub use proto::{
     Candidate, Cause, Config, ConfigError, Ended, HandshakeError, Origin, Outcome, Peer,
     PeerPolicy, ReceiveError, Received, SendError, Sent, TimeLimit,
 };
+pub use session::{Session, accept, connect};
 pub use wire::{Code, Offer, Violation};
