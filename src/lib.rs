@@ -13,11 +13,15 @@
     )
 )]
 
+#[cfg(feature = "net")]
+pub mod net;
 mod noise;
 pub mod proto;
 mod session;
 mod wire;
 
+#[cfg(feature = "net")]
+pub use net::{Listener, dial};
 pub use noise::{KeyTextError, Pattern, Provider, Psk, PublicKey, RandomError, SecretKey, Suite};
 pub use proto::{
     Candidate, Cause, Config, ConfigError, Ended, HandshakeError, Origin, Outcome, Peer,
