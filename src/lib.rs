@@ -17,12 +17,16 @@
 pub mod codec;
 mod error;
 pub mod manual;
+#[cfg(feature = "net")]
+pub mod net;
 mod noise;
 pub mod proto;
 pub mod session;
 mod wire;
 
 pub use error::Error;
+#[cfg(feature = "net")]
+pub use net::{Listener, dial};
 pub use noise::{KeyTextError, Pattern, Provider, Psk, PublicKey, RandomError, SecretKey, Suite};
 pub use proto::{
     Candidate, Cause, Config, ConfigError, Ended, HandshakeError, Origin, Outcome, Peer,
