@@ -24,6 +24,11 @@ fn long() -> bool {
     std::env::var_os("DUOLOGUE_LONG").is_some()
 }
 
+/// Key agreements of the portable provider take longer, so there are fewer.
+fn slow() -> usize {
+    if cfg!(feature = "aws-lc") { 1 } else { 10 }
+}
+
 fn config() -> Config {
     let raws = PublicKey::from_bytes(public_key(RAWS));
     Config::new(SecretKey::from_bytes(&mut OURS.clone())).peers(PeerPolicy::pinned([raws]))
@@ -175,7 +180,7 @@ fn every_length_in_every_phase_is_judged_by_its_head_alone() {
         }
     }
     // Later phases cost a key agreement each, so they are tried at their edges and in steps.
-    let step = if long() { 1 } else { 7 };
+    let step = if long() { 1 } else { 7 * slow() };
     let edges = [0, 1, 16, 17, 63, 64, 65, 4_111, 4_112, 4_113, u16::MAX];
     for length in (0..=u16::MAX).step_by(step).chain(edges) {
         let head = length.to_be_bytes();
@@ -211,7 +216,7 @@ fn every_length_in_every_phase_is_judged_by_its_head_alone() {
     }
     drop(raw.seal_plaintext(&[1]));
     println!("{bad} wrong lengths, none accepted");
-    assert!(bad > 148_000);
+    assert!(bad > 131_000);
 }
 
 #[test]
@@ -222,15 +227,15 @@ fn every_bit_of_every_handshake_message_matters() {
         for suite in Suite::ALL {
             let step = match (long(), suite.is_hybrid()) {
                 (true, _) => 1,
-                (false, false) => 1,
-                (false, true) => 17,
+                (false, false) => slow(),
+                (false, true) => 17 * slow(),
             };
             bad += flip_for_responder(pattern, suite, step);
             bad += flip_for_initiator(pattern, suite, step);
         }
     }
     println!("{bad} flipped bits, none accepted");
-    assert!(bad > 20_000);
+    assert!(bad > 2_000);
 }
 
 fn flipped(bytes: &[u8], bit: usize) -> Vec<u8> {

@@ -187,6 +187,10 @@ impl Link {
 
     /// What can be said without waiting is said.
     fn best_effort(&self) {
+        // A transport that has just panicked is not called again.
+        if std::thread::panicking() {
+            return;
+        }
         let waker = std::task::Waker::noop();
         self.serve(Side::Sender, waker, self.outgoing_clock());
     }
