@@ -139,7 +139,7 @@ pub enum App {
 #[serde(rename_all = "snake_case")]
 pub enum Answer {
     /// Done; the fields depend on the command.
-    Ok(Fields),
+    Ok(Box<Fields>),
     /// The session does not allow it now, or it failed.
     Error(String),
     /// The shim cannot do this; the case is skipped.

@@ -84,7 +84,7 @@ fn obey(slot: &mut Slot, command: Command, bug: Option<Bug>) -> Answer {
         },
     };
     match result {
-        Ok(fields) => Answer::Ok(fields),
+        Ok(fields) => Answer::Ok(Box::new(fields)),
         Err(error) => Answer::Error(error),
     }
 }

@@ -245,31 +245,35 @@ impl Peer {
             RawFrame::Rekey => self.pay()?,
             RawFrame::ReceiptRequest => {
                 self.pay()?;
-                let first = self
-                    .inward
-                    .requests
-                    .map_or(self.inward.came, |(first, _)| first);
-                self.inward.requests = Some((first, self.inward.came));
+                let came = self.inward.came;
+                let first = self.inward.requests.map_or(came, |(first, _)| first);
+                self.inward.requests = Some((first, came));
             }
-            RawFrame::Drain(milliseconds) => {
-                self.pay()?;
-                if self.inward.drained && !self.has("drain-twice") {
-                    return Err(Fault::violation("a second DRAIN"));
-                }
-                self.inward.drained = true;
-                self.inbox.push_back(Item::Drain(milliseconds));
-            }
+            RawFrame::Drain(milliseconds) => self.drain_came(milliseconds)?,
             RawFrame::FinalReceipt(taken) => self.final_receipt(taken)?,
             RawFrame::Stop(taken) => self.stop_came(taken)?,
-            RawFrame::Discard => {
-                let had = self.inward.pieces.take().is_some();
-                if !had && !self.has("discard-anywhere") {
-                    return Err(Fault::violation("DISCARD outside a message in pieces"));
-                }
-                if self.has("discard-counted") {
-                    self.inward.came += 1;
-                }
-            }
+            RawFrame::Discard => self.discard()?,
+        }
+        Ok(())
+    }
+
+    fn drain_came(&mut self, milliseconds: u64) -> Result<(), Fault> {
+        self.pay()?;
+        if self.inward.drained && !self.has("drain-twice") {
+            return Err(Fault::violation("a second DRAIN"));
+        }
+        self.inward.drained = true;
+        self.inbox.push_back(Item::Drain(milliseconds));
+        Ok(())
+    }
+
+    fn discard(&mut self) -> Result<(), Fault> {
+        let had = self.inward.pieces.take().is_some();
+        if !had && !self.has("discard-anywhere") {
+            return Err(Fault::violation("DISCARD outside a message in pieces"));
+        }
+        if self.has("discard-counted") {
+            self.inward.came += 1;
         }
         Ok(())
     }
