@@ -206,6 +206,12 @@ impl<'a> Conversation<'a> {
         Ok(sent)
     }
 
+    /// Whether the transport still takes these bytes.
+    pub fn write_goes(&mut self, bytes: &[u8]) -> bool {
+        self.note("->", format!("{} bytes {}", bytes.len(), hex_start(bytes)));
+        self.write(bytes) == bytes.len()
+    }
+
     /// Sends a body with its length.
     pub fn body(&mut self, body: &[u8]) {
         self.bytes(&with_length(body));

@@ -122,6 +122,9 @@ impl Link {
 
     /// Writes what goes now; 0 when nothing does.
     pub fn write_now(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if bytes.is_empty() {
+            return Ok(0); // after a shutdown even writing nothing would be an error
+        }
         let result = match self {
             Self::Tcp(stream) => stream.write(bytes),
             #[cfg(unix)]

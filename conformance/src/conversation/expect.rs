@@ -6,9 +6,6 @@ use crate::control::{Command, Outcome};
 use crate::raw_peer::RawFrame;
 use std::time::Duration;
 
-/// How long nothing must come where nothing may come.
-pub const QUIET: Duration = Duration::from_millis(250);
-
 impl Conversation<'_> {
     /// The next thing that is not tolerated in passing: RECEIPT, REKEY, and PING, which is
     /// answered.
