@@ -1,5 +1,6 @@
 //! Every case, by group.
 
+mod acceptance;
 mod end;
 mod end_rules;
 mod frames;
@@ -22,7 +23,10 @@ use crate::raw_peer::RawFrame;
 pub fn all() -> Vec<Case> {
     let groups = [
         (Group::Hello, hello::cases()),
-        (Group::Handshake, handshake::cases()),
+        (
+            Group::Handshake,
+            [handshake::cases(), acceptance::cases()].concat(),
+        ),
         (Group::Hybrid, hybrid::cases()),
         (Group::Params, params::cases()),
         (Group::Record, record::cases()),

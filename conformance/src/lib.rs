@@ -12,8 +12,10 @@ pub mod link;
 pub mod peer;
 #[path = "../../tests/support/raw_peer.rs"]
 pub mod raw_peer;
+pub mod report;
 pub mod run;
 pub mod self_test;
 pub mod serve;
 pub mod shim;
 pub mod target;
+pub mod vectors;

@@ -6,7 +6,7 @@ use crate::expectations::Expectations;
 use crate::link::Gate;
 use crate::target::{Fixed, Place, Target};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -64,7 +64,7 @@ pub fn run(plan: &Plan, mut seen: impl FnMut(&Report)) -> Result<Vec<Report>, St
         });
     }
     drop(reports);
-    collect(plan, &done, &mut seen)
+    Ok(collect(plan, &done, &mut seen))
 }
 
 type Numbered = (usize, Report);
@@ -74,23 +74,19 @@ fn collect(
     plan: &Plan,
     done: &std::sync::mpsc::Receiver<Numbered>,
     seen: &mut impl FnMut(&Report),
-) -> Result<Vec<Report>, String> {
+) -> Vec<Report> {
     let longest = plan.cases.iter().map(|case| case.deadline).max();
     let longest = longest.unwrap_or_default() * 2 + Duration::from_secs(20);
     let mut all: Vec<Option<Report>> = vec![None; plan.cases.len()];
-    loop {
-        match done.recv_timeout(longest) {
-            Ok((index, report)) => {
-                seen(&report);
-                all[index] = Some(report);
-            }
-            Err(RecvTimeoutError::Disconnected | RecvTimeoutError::Timeout) => break,
-        }
+    // It ends when every worker is done, or when nothing came for too long.
+    while let Ok((index, report)) = done.recv_timeout(longest) {
+        seen(&report);
+        all[index] = Some(report);
     }
     let reports = plan.cases.iter().zip(all);
-    Ok(reports
+    reports
         .map(|(case, report)| report.unwrap_or_else(|| hung(case)))
-        .collect())
+        .collect()
 }
 
 fn hung(case: &Case) -> Report {

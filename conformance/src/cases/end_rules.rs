@@ -85,7 +85,7 @@ fn confirmations() -> Vec<Case> {
         breaks_by(
             "E-7/final-receipt-before-end",
             "FINAL_RECEIPT waits for our END",
-            { vec![receipt(0)] },
+            vec![receipt(0)],
         ),
         ended(
             "E-7/final-receipt-twice",
@@ -95,17 +95,17 @@ fn confirmations() -> Vec<Case> {
         ended(
             "E-7/stop-behind-final-receipt",
             "no STOP behind FINAL_RECEIPT",
-            { vec![receipt(0), RawFrame::Stop(0)] },
+            vec![receipt(0), RawFrame::Stop(0)],
         ),
         ended(
             "E-7/receipt-behind-final-receipt",
             "no RECEIPT behind FINAL_RECEIPT",
-            { vec![receipt(0), RawFrame::Receipt(0)] },
+            vec![receipt(0), RawFrame::Receipt(0)],
         ),
         ended(
             "T-16/final-receipt-above-sent",
             "FINAL_RECEIPT is not above what was sent",
-            { vec![receipt(1)] },
+            vec![receipt(1)],
         ),
         must(
             "E-6/differs-from-stop",

@@ -75,7 +75,7 @@ fn types() -> Vec<Case> {
         breaks_by(
             "T-12/length-beyond",
             "a length beyond the body is a violation",
-            { vec![frame(2, &[varint(100), vec![0; 99]])] },
+            vec![frame(2, &[varint(100), vec![0; 99]])],
         ),
         breaks_by("T-12/huge-length", "however large it is", {
             vec![frame(2, &[varint(u64::MAX >> 1), vec![0; 9]])]

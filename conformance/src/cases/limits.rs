@@ -39,7 +39,7 @@ fn sizes() -> Vec<Case> {
         too_large(
             "T-8/too-large-frame",
             "a frame above the limit ends with too_large",
-            { vec![batch(vec![message(&[1; 2_001])])] },
+            vec![batch(vec![message(&[1; 2_001])])],
         ),
         too_large("T-8/too-large-record", "so does a record", {
             vec![RawRecord::Message(vec![1; 2_001])]
