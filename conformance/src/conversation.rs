@@ -11,6 +11,7 @@ use crate::raw_peer::{Opened, Options, RawFrame, RawHandshake, RawParams, RawRec
 use crate::raw_peer::{RawSession, Role};
 use crate::shim::ShimError;
 use crate::target::{Fixed, Target};
+pub use expect::wrong;
 pub use setup::{KIT_SECRET, PSK, Setup, TARGET_SECRET};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -128,7 +129,10 @@ impl<'a> Conversation<'a> {
     pub fn ask(&mut self, command: &Command) -> Run<Fields> {
         match self.try_ask(command) {
             Ok(fields) => Ok(fields),
-            Err(ShimError::Unsupported(what)) => Err(Fail::Skip(format!("unsupported: {what}"))),
+            Err(ShimError::Unsupported(what)) if !self.has_shim() => Err(Fail::Skip(what)),
+            Err(ShimError::Unsupported(what)) => {
+                Err(Fail::Skip(format!("the shim cannot: {what}")))
+            }
             Err(ShimError::Refused(why)) => {
                 let command = name(command);
                 Err(Fail::Behaviour(format!("{command}: the shim says: {why}")))

@@ -7,6 +7,7 @@ use duologue_conformance::conversation::{KIT_SECRET, TARGET_SECRET};
 use duologue_conformance::expectations::Expectations;
 use duologue_conformance::link::Address;
 use duologue_conformance::peer::bugs::{BUGS, Bug};
+use duologue_conformance::raw_peer::handshake::public_key;
 use duologue_conformance::raw_peer::{Pattern, Suite};
 use duologue_conformance::run::{Plan, run, select};
 use duologue_conformance::target::{Fixed, Place};
@@ -174,6 +175,11 @@ fn act(options: &Options) -> Result<bool, Trouble> {
             .map_err(|error| Trouble::Kit(error.to_string()));
     }
     if let Some(address) = &options.serve {
+        let secret = key(Some(&config(options).secret))?.unwrap_or(TARGET_SECRET);
+        eprintln!(
+            "echoing at {address}, public key {}",
+            hex::encode(public_key(secret))
+        );
         serve::echo_listen(address, &config(options), bug)?;
     }
     if let Some(address) = &options.dial {

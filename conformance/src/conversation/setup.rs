@@ -135,6 +135,10 @@ impl Setup {
         if pattern.has_psk() && conversation.fixed.psk.is_none() {
             return skip("needs the pre-shared key");
         }
+        let fixed = (conversation.fixed.suite, conversation.fixed.pattern);
+        if only == Some(Role::Initiator) && self.suite_and_pattern(conversation.fixed) != fixed {
+            return skip("the target dials with another suite or pattern");
+        }
         let responder = only == Some(Role::Responder);
         if pattern.is_pinned() && responder && conversation.fixed.key.is_none() {
             return skip("needs the target's public key");
