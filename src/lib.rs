@@ -1,4 +1,4 @@
-//! Encrypted, authenticated sessions between two processes, with an end both sides can prove.
+#![doc = include_str!("../README.md")]
 #![cfg_attr(
     not(test),
     warn(
@@ -13,11 +13,29 @@
     )
 )]
 
-#[expect(
-    dead_code,
-    unused_imports,
-    reason = "the layers above are not there yet"
-)]
+#[cfg(feature = "serde")]
+pub mod codec;
+mod error;
+pub mod manual;
+#[cfg(feature = "net")]
+pub mod net;
 mod noise;
+pub mod proto;
+pub mod session;
+mod wire;
 
+pub use error::Error;
+#[cfg(feature = "net")]
+pub use net::{Listener, dial};
 pub use noise::{KeyTextError, Pattern, Provider, Psk, PublicKey, RandomError, SecretKey, Suite};
+pub use proto::{
+    Candidate, Cause, Config, ConfigError, Ended, HandshakeError, Origin, Outcome, Peer,
+    PeerPolicy, ReceiveError, Received, SendError, Sent, TimeLimit,
+};
+pub use session::{
+    ByteStream, Event, Pump, Receiver, Sender, Session, SharedSender, accept, accept_halves,
+    connect, connect_halves,
+};
+#[cfg(feature = "serde")]
+pub use session::{Typed, TypedReceiveError, TypedSendError};
+pub use wire::{Code, Offer, Violation};

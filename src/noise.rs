@@ -8,13 +8,17 @@ mod provider;
 mod resolver;
 mod suite;
 
+#[cfg(test)]
+mod hybrid;
 #[cfg(feature = "serde")]
 mod key_serde;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod vectors;
 
 pub(crate) use cipher::{BadRecord, Opener, Sealer, TAG};
-pub(crate) use exchange::{Exchange, ExchangeError, Role, Setup};
+pub(crate) use exchange::{Exchange, Role, Setup};
 pub use key::{Psk, PublicKey, RandomError, SecretKey};
 pub use key_text::KeyTextError;
 pub use provider::Provider;

@@ -4,7 +4,7 @@ use core::fmt;
 
 use zeroize::Zeroizing;
 
-use super::provider::{Aead, AeadKind, Provider, Refused};
+use super::provider::{Aead, AeadKind, Nonce, Provider, Refused};
 
 /// Bytes of an authentication tag.
 pub(crate) const TAG: usize = 16;
@@ -36,14 +36,14 @@ impl Key {
         })
     }
 
-    fn next(&mut self) -> Result<u64, BadRecord> {
+    fn next(&mut self) -> Result<Nonce, BadRecord> {
         if self.counter == LAST {
             return Err(BadRecord);
         }
         let counter = self.counter;
         self.counter = counter.saturating_add(1);
         self.records = self.records.saturating_add(1);
-        Ok(counter)
+        Ok(self.kind.nonce(counter))
     }
 
     /// Noise `Rekey()`: the old key goes at once, the counter goes on.
@@ -51,7 +51,7 @@ impl Key {
     fn rekey(&mut self) -> Result<(), BadRecord> {
         let mut block = Zeroizing::new([0_u8; 48]);
         self.aead
-            .seal(LAST, &[], block.as_mut_slice())
+            .seal(self.kind.nonce(LAST), &[], block.as_mut_slice())
             .map_err(|_refused| BadRecord)?;
         let key = block.first_chunk::<32>().ok_or(BadRecord)?;
         self.aead = self
@@ -65,21 +65,25 @@ impl Key {
 }
 
 /// Seals the records of our direction.
-pub(crate) struct Sealer(Key);
+pub(crate) struct Sealer {
+    key: Key,
+    failed: bool,
+}
 
 impl Sealer {
     pub(super) fn new(provider: Provider, kind: AeadKind, key: &[u8; 32]) -> Result<Self, Refused> {
-        Key::new(provider, kind, key).map(Self)
+        Ok(Self {
+            key: Key::new(provider, kind, key)?,
+            failed: false,
+        })
     }
 
     /// Seals `buffer` but for its last 16 bytes, which take the tag.
     pub(crate) fn seal(&mut self, buffer: &mut [u8]) -> Result<(), BadRecord> {
         // Taken before sealing: a counter that may have left the process is never used again (spec: T-2).
-        let counter = self.0.next()?;
-        self.0
-            .aead
-            .seal(counter, &[], buffer)
-            .map_err(|_refused| BadRecord)
+        let nonce = self.next()?;
+        let sealed = self.key.aead.seal(nonce, &[], buffer).is_ok();
+        self.settle(sealed)
     }
 
     /// Seals `body | kind` into `out` of `body.len() + 17` bytes.
@@ -89,26 +93,38 @@ impl Sealer {
         kind: u8,
         out: &mut [u8],
     ) -> Result<(), BadRecord> {
-        let counter = self.0.next()?;
-        self.0
-            .aead
-            .seal_from(counter, body, kind, out)
-            .map_err(|_refused| BadRecord)
+        let nonce = self.next()?;
+        let sealed = self.key.aead.seal_from(nonce, body, kind, out).is_ok();
+        self.settle(sealed)
+    }
+
+    fn next(&mut self) -> Result<Nonce, BadRecord> {
+        if self.failed {
+            return Err(BadRecord);
+        }
+        self.key.next()
+    }
+
+    /// A record that was not sealed has used its counter: the peer could open nothing behind it.
+    fn settle(&mut self, sealed: bool) -> Result<(), BadRecord> {
+        self.failed |= !sealed;
+        if sealed { Ok(()) } else { Err(BadRecord) }
     }
 
     pub(crate) fn rekey(&mut self) -> Result<(), BadRecord> {
-        self.0.rekey()
+        let rekeyed = self.key.rekey().is_ok();
+        self.settle(rekeyed)
     }
 
     pub(crate) fn records(&self) -> u64 {
-        self.0.records
+        self.key.records
     }
 }
 
 impl fmt::Debug for Sealer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sealer")
-            .field("counter", &self.0.counter)
+            .field("counter", &self.key.counter)
             .finish_non_exhaustive()
     }
 }
@@ -129,15 +145,15 @@ impl Opener {
 
     /// Opens `record` in place; the plaintext is all but its last 16 bytes.
     pub(crate) fn open(&mut self, record: &mut [u8]) -> Result<(), BadRecord> {
-        let counter = self.key.counter;
-        let opened = !self.failed && self.key.aead.open(counter, &[], record).is_ok();
+        let nonce = self.key.kind.nonce(self.key.counter);
+        let opened = !self.failed && self.key.aead.open(nonce, &[], record).is_ok();
         self.settle(opened)
     }
 
     /// Opens `record` into `out` of 16 bytes less.
     pub(crate) fn open_into(&mut self, record: &[u8], out: &mut [u8]) -> Result<(), BadRecord> {
-        let counter = self.key.counter;
-        let opened = !self.failed && self.key.aead.open_into(counter, record, out).is_ok();
+        let nonce = self.key.kind.nonce(self.key.counter);
+        let opened = !self.failed && self.key.aead.open_into(nonce, record, out).is_ok();
         self.settle(opened)
     }
 
@@ -147,11 +163,13 @@ impl Opener {
             self.failed = true;
             return Err(BadRecord);
         }
-        self.key.next().map(|_counter| ())
+        self.key.next().map(|_nonce| ())
     }
 
     pub(crate) fn rekey(&mut self) -> Result<(), BadRecord> {
-        self.key.rekey()
+        let rekeyed = self.key.rekey();
+        self.failed |= rekeyed.is_err();
+        rekeyed
     }
 
     pub(crate) fn records(&self) -> u64 {

@@ -155,12 +155,6 @@ impl Exchange {
             .ok_or(ExchangeError)?;
         let (first, second) = self.state.dangerously_get_raw_split();
         let (first, second) = (Zeroizing::new(first), Zeroizing::new(second));
-        if self.psk {
-            // spec: H-12
-            self.state
-                .set_psk(0, &[0; 32])
-                .map_err(|_error| ExchangeError)?;
-        }
         let (ours, theirs) = match self.role {
             Role::Initiator => (first, second),
             Role::Responder => (second, first),
@@ -170,5 +164,15 @@ impl Exchange {
         let opener =
             Opener::new(self.provider, self.kind, &theirs).map_err(|_refused| ExchangeError)?;
         Ok((sealer, opener, hash))
+    }
+}
+
+impl Drop for Exchange {
+    // spec: H-12
+    fn drop(&mut self) {
+        if self.psk {
+            // snow wipes nothing: whatever became of the handshake, its copy goes.
+            let _overwritten = self.state.set_psk(0, &[0; 32]);
+        }
     }
 }

@@ -8,6 +8,8 @@ use super::suite::Suite;
 
 #[cfg(feature = "aws-lc")]
 mod aws_lc;
+#[cfg(test)]
+pub(super) mod fixed;
 mod portable;
 
 /// Who computes the primitives: the wire is the same with any.
@@ -94,13 +96,14 @@ pub(super) trait KemSecret: Send + Sync {
 /// One key of an AEAD. Buffers end with 16 bytes of room for the tag.
 pub(super) trait Aead: Send + Sync {
     /// Seals `buffer` but for its last 16 bytes, which take the tag.
-    fn seal(&self, nonce: u64, ad: &[u8], buffer: &mut [u8]) -> Result<(), Refused>;
+    fn seal(&self, nonce: Nonce, ad: &[u8], buffer: &mut [u8]) -> Result<(), Refused>;
     /// Seals `body | kind` into `out` of `body.len() + 17` bytes.
-    fn seal_from(&self, nonce: u64, body: &[u8], kind: u8, out: &mut [u8]) -> Result<(), Refused>;
+    fn seal_from(&self, nonce: Nonce, body: &[u8], kind: u8, out: &mut [u8])
+    -> Result<(), Refused>;
     /// Opens `record` in place; the plaintext is all but the last 16 bytes.
-    fn open(&self, nonce: u64, ad: &[u8], record: &mut [u8]) -> Result<(), Refused>;
+    fn open(&self, nonce: Nonce, ad: &[u8], record: &mut [u8]) -> Result<(), Refused>;
     /// Opens `record` into `out` of 16 bytes less.
-    fn open_into(&self, nonce: u64, record: &[u8], out: &mut [u8]) -> Result<(), Refused>;
+    fn open_into(&self, nonce: Nonce, record: &[u8], out: &mut [u8]) -> Result<(), Refused>;
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,11 +123,15 @@ impl AeadKind {
 
     /// Four zero bytes, then the counter in the byte order of the AEAD.
     // spec: T-3
-    fn nonce(self, counter: u64) -> [u8; 12] {
+    pub(super) fn nonce(self, counter: u64) -> Nonce {
         let [a, b, c, d, e, f, g, h] = match self {
             Self::ChaChaPoly => counter.to_le_bytes(),
             Self::AesGcm => counter.to_be_bytes(),
         };
-        [0, 0, 0, 0, a, b, c, d, e, f, g, h]
+        Nonce([0, 0, 0, 0, a, b, c, d, e, f, g, h])
     }
 }
+
+/// The nonce of one record: outside tests only a counter makes one.
+#[derive(Clone, Copy)]
+pub(super) struct Nonce([u8; 12]);

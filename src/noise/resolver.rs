@@ -195,6 +195,7 @@ impl Cipher for HandshakeCipher {
             return 0;
         };
         head.copy_from_slice(text);
+        let nonce = self.kind.nonce(nonce);
         match self.key.as_ref().map(|key| key.seal(nonce, ad, out)) {
             Some(Ok(())) => sealed,
             Some(Err(_)) | None => {
@@ -213,7 +214,7 @@ impl Cipher for HandshakeCipher {
     ) -> Result<usize, Error> {
         let key = self.key.as_ref().ok_or(Error::Decrypt)?;
         let mut copy = Zeroizing::new(sealed.to_vec());
-        key.open(nonce, ad, &mut copy)
+        key.open(self.kind.nonce(nonce), ad, &mut copy)
             .map_err(|_refused| Error::Decrypt)?;
         let text = copy
             .len()

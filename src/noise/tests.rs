@@ -1,3 +1,4 @@
+use super::exchange::ExchangeError;
 use super::*;
 
 pub(super) fn providers() -> Vec<Provider> {

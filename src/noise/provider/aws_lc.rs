@@ -1,13 +1,13 @@
 //! The primitives of AWS-LC.
 
 use aws_lc_rs::{
-    aead::{AES_256_GCM, Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey},
+    aead::{self, AES_256_GCM, Aad, CHACHA20_POLY1305, LessSafeKey, UnboundKey},
     agreement::{self, PrivateKey, UnparsedPublicKey, X25519},
     kem::{Ciphertext, DecapsulationKey, EncapsulationKey, ML_KEM_768},
 };
 use zeroize::Zeroizing;
 
-use super::{Aead, AeadKind, Backend, KemSecret, Refused};
+use super::{Aead, AeadKind, Backend, KemSecret, Nonce, Refused};
 
 pub(super) struct AwsLc;
 
@@ -34,10 +34,7 @@ impl Backend for AwsLc {
             AeadKind::AesGcm => &AES_256_GCM,
         };
         let unbound = UnboundKey::new(algorithm, key).map_err(|_refused| Refused)?;
-        Ok(Box::new(Key {
-            kind,
-            key: LessSafeKey::new(unbound),
-        }))
+        Ok(Box::new(Key(LessSafeKey::new(unbound))))
     }
 
     fn kem_generate(&self) -> Result<Box<dyn KemSecret>, Refused> {
@@ -76,9 +73,9 @@ fn shared32(shared: &[u8]) -> Result<Zeroizing<[u8; 32]>, Refused> {
     Ok(secret)
 }
 
-struct Secret {
-    secret: DecapsulationKey,
-    public: Vec<u8>,
+pub(super) struct Secret {
+    pub(super) secret: DecapsulationKey,
+    pub(super) public: Vec<u8>,
 }
 
 impl KemSecret for Secret {
@@ -95,46 +92,47 @@ impl KemSecret for Secret {
     }
 }
 
-struct Key {
-    kind: AeadKind,
-    key: LessSafeKey,
-}
+struct Key(LessSafeKey);
 
-impl Key {
-    fn nonce(&self, counter: u64) -> Nonce {
-        Nonce::assume_unique_for_key(self.kind.nonce(counter))
-    }
+fn unique(nonce: Nonce) -> aead::Nonce {
+    aead::Nonce::assume_unique_for_key(nonce.0)
 }
 
 impl Aead for Key {
-    fn seal(&self, nonce: u64, ad: &[u8], buffer: &mut [u8]) -> Result<(), Refused> {
+    fn seal(&self, nonce: Nonce, ad: &[u8], buffer: &mut [u8]) -> Result<(), Refused> {
         let (text, room) = buffer.split_last_chunk_mut::<16>().ok_or(Refused)?;
         let tag = self
-            .key
-            .seal_in_place_separate_tag(self.nonce(nonce), Aad::from(ad), text)
+            .0
+            .seal_in_place_separate_tag(unique(nonce), Aad::from(ad), text)
             .map_err(|_refused| Refused)?;
         room.copy_from_slice(tag.as_ref());
         Ok(())
     }
 
-    fn seal_from(&self, nonce: u64, body: &[u8], kind: u8, out: &mut [u8]) -> Result<(), Refused> {
+    fn seal_from(
+        &self,
+        nonce: Nonce,
+        body: &[u8],
+        kind: u8,
+        out: &mut [u8],
+    ) -> Result<(), Refused> {
         let (head, rest) = out.split_at_mut_checked(body.len()).ok_or(Refused)?;
-        self.key
-            .seal_out_of_place_scatter(self.nonce(nonce), Aad::empty(), body, head, &[kind], rest)
+        self.0
+            .seal_out_of_place_scatter(unique(nonce), Aad::empty(), body, head, &[kind], rest)
             .map_err(|_refused| Refused)
     }
 
-    fn open(&self, nonce: u64, ad: &[u8], record: &mut [u8]) -> Result<(), Refused> {
-        self.key
-            .open_in_place(self.nonce(nonce), Aad::from(ad), record)
+    fn open(&self, nonce: Nonce, ad: &[u8], record: &mut [u8]) -> Result<(), Refused> {
+        self.0
+            .open_in_place(unique(nonce), Aad::from(ad), record)
             .map(|_text| ())
             .map_err(|_refused| Refused)
     }
 
-    fn open_into(&self, nonce: u64, record: &[u8], out: &mut [u8]) -> Result<(), Refused> {
+    fn open_into(&self, nonce: Nonce, record: &[u8], out: &mut [u8]) -> Result<(), Refused> {
         let (sealed, tag) = record.split_last_chunk::<16>().ok_or(Refused)?;
-        self.key
-            .open_separate_gather(self.nonce(nonce), Aad::empty(), sealed, tag, out)
+        self.0
+            .open_separate_gather(unique(nonce), Aad::empty(), sealed, tag, out)
             .map_err(|_refused| Refused)
     }
 }

@@ -2,11 +2,11 @@
 
 use aes_gcm::{Aes256Gcm, KeyInit, aead::AeadInOut};
 use chacha20poly1305::ChaCha20Poly1305;
-use ml_kem::{B32, Decapsulate, DecapsulationKey768, EncapsulationKey768, KeyExport, Seed};
+use ml_kem::{Decapsulate, DecapsulationKey768, EncapsulationKey768, KeyExport, Seed};
 use x25519_dalek::{PublicKey, StaticSecret};
 use zeroize::{Zeroize, Zeroizing};
 
-use super::{Aead, AeadKind, Backend, KemSecret, Refused};
+use super::{Aead, AeadKind, Backend, KemSecret, Nonce, Refused};
 
 pub(super) struct Portable;
 
@@ -26,24 +26,17 @@ impl Backend for Portable {
 
     fn aead(&self, kind: AeadKind, key: &[u8; 32]) -> Result<Box<dyn Aead>, Refused> {
         Ok(match kind {
-            AeadKind::ChaChaPoly => Box::new(Key {
-                kind,
-                cipher: ChaCha20Poly1305::new(key.into()),
-            }),
-            AeadKind::AesGcm => Box::new(Key {
-                kind,
-                cipher: Aes256Gcm::new(key.into()),
-            }),
+            AeadKind::ChaChaPoly => Box::new(Key(ChaCha20Poly1305::new(key.into()))),
+            AeadKind::AesGcm => Box::new(Key(Aes256Gcm::new(key.into()))),
         })
     }
 
     fn kem_generate(&self) -> Result<Box<dyn KemSecret>, Refused> {
         let mut seed = Seed::default();
         getrandom::fill(seed.as_mut_slice()).map_err(|_refused| Refused)?;
-        let secret = DecapsulationKey768::from_seed(seed);
+        let secret = Secret::of(DecapsulationKey768::from_seed(seed));
         seed.zeroize();
-        let public = secret.encapsulation_key().to_bytes().to_vec();
-        Ok(Box::new(Secret { secret, public }))
+        Ok(Box::new(secret))
     }
 
     fn kem_encapsulate(
@@ -51,26 +44,40 @@ impl Backend for Portable {
         public: &[u8],
         out: &mut [u8],
     ) -> Result<Zeroizing<[u8; 32]>, Refused> {
-        let encoded = public.try_into().map_err(|_refused| Refused)?;
-        // spec: H-7 (the key check of FIPS 203 is part of decoding)
-        let key = EncapsulationKey768::new(encoded).map_err(|_refused| Refused)?;
-        let mut random = B32::default();
+        let mut random = Zeroizing::new([0; 32]);
         getrandom::fill(random.as_mut_slice()).map_err(|_refused| Refused)?;
-        let (ciphertext, mut shared) = key.encapsulate_deterministic(&random);
-        random.zeroize();
-        if out.len() != ciphertext.len() {
-            return Err(Refused);
-        }
-        out.copy_from_slice(&ciphertext);
-        let secret = Zeroizing::new(shared.0);
-        shared.zeroize();
-        Ok(secret)
+        encapsulate_with(&random, public, out)
     }
 }
 
-struct Secret {
+pub(super) fn encapsulate_with(
+    random: &[u8; 32],
+    public: &[u8],
+    out: &mut [u8],
+) -> Result<Zeroizing<[u8; 32]>, Refused> {
+    let encoded = public.try_into().map_err(|_refused| Refused)?;
+    // spec: H-7 (the key check of FIPS 203 is part of decoding)
+    let key = EncapsulationKey768::new(encoded).map_err(|_refused| Refused)?;
+    let (ciphertext, mut shared) = key.encapsulate_deterministic(random.into());
+    if out.len() != ciphertext.len() {
+        return Err(Refused);
+    }
+    out.copy_from_slice(&ciphertext);
+    let secret = Zeroizing::new(shared.0);
+    shared.zeroize();
+    Ok(secret)
+}
+
+pub(super) struct Secret {
     secret: DecapsulationKey768,
     public: Vec<u8>,
+}
+
+impl Secret {
+    pub(super) fn of(secret: DecapsulationKey768) -> Self {
+        let public = secret.encapsulation_key().to_bytes().to_vec();
+        Self { secret, public }
+    }
 }
 
 impl KemSecret for Secret {
@@ -87,10 +94,7 @@ impl KemSecret for Secret {
     }
 }
 
-struct Key<C> {
-    kind: AeadKind,
-    cipher: C,
-}
+struct Key<C>(C);
 
 impl<C> Aead for Key<C>
 where
@@ -98,18 +102,23 @@ where
         + Send
         + Sync,
 {
-    fn seal(&self, nonce: u64, ad: &[u8], buffer: &mut [u8]) -> Result<(), Refused> {
+    fn seal(&self, nonce: Nonce, ad: &[u8], buffer: &mut [u8]) -> Result<(), Refused> {
         let (text, room) = buffer.split_last_chunk_mut::<16>().ok_or(Refused)?;
-        let nonce = self.kind.nonce(nonce);
         let tag = self
-            .cipher
-            .encrypt_inout_detached(&nonce.into(), ad, text.into())
+            .0
+            .encrypt_inout_detached(&nonce.0.into(), ad, text.into())
             .map_err(|_refused| Refused)?;
         room.copy_from_slice(&tag);
         Ok(())
     }
 
-    fn seal_from(&self, nonce: u64, body: &[u8], kind: u8, out: &mut [u8]) -> Result<(), Refused> {
+    fn seal_from(
+        &self,
+        nonce: Nonce,
+        body: &[u8],
+        kind: u8,
+        out: &mut [u8],
+    ) -> Result<(), Refused> {
         let (text, _) = out.split_last_chunk_mut::<16>().ok_or(Refused)?;
         let (last, head) = text.split_last_mut().ok_or(Refused)?;
         if head.len() != body.len() {
@@ -120,23 +129,21 @@ where
         self.seal(nonce, &[], out)
     }
 
-    fn open(&self, nonce: u64, ad: &[u8], record: &mut [u8]) -> Result<(), Refused> {
+    fn open(&self, nonce: Nonce, ad: &[u8], record: &mut [u8]) -> Result<(), Refused> {
         let (text, tag) = record.split_last_chunk_mut::<16>().ok_or(Refused)?;
-        let nonce = self.kind.nonce(nonce);
-        self.cipher
-            .decrypt_inout_detached(&nonce.into(), ad, text.into(), &(*tag).into())
+        self.0
+            .decrypt_inout_detached(&nonce.0.into(), ad, text.into(), &(*tag).into())
             .map_err(|_refused| Refused)
     }
 
-    fn open_into(&self, nonce: u64, record: &[u8], out: &mut [u8]) -> Result<(), Refused> {
+    fn open_into(&self, nonce: Nonce, record: &[u8], out: &mut [u8]) -> Result<(), Refused> {
         let (sealed, tag) = record.split_last_chunk::<16>().ok_or(Refused)?;
         if sealed.len() != out.len() {
             return Err(Refused);
         }
         out.copy_from_slice(sealed);
-        let nonce = self.kind.nonce(nonce);
-        self.cipher
-            .decrypt_inout_detached(&nonce.into(), &[], out.into(), &(*tag).into())
+        self.0
+            .decrypt_inout_detached(&nonce.0.into(), &[], out.into(), &(*tag).into())
             .map_err(|_refused| Refused)
     }
 }

@@ -1,0 +1,62 @@
+//! When a session has been silent for too long (spec: L-3, L-4).
+
+use core::time::Duration;
+use std::time::Instant;
+
+/// Silence counts from the last opened record, or from when we began to wait, whichever is later.
+#[derive(Debug)]
+pub(super) struct Clock {
+    idle: Option<Duration>,
+    opened: Instant,
+    /// When we last began to wait for input, and when that was last looked at.
+    waiting: Option<Waiting>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Waiting {
+    since: Instant,
+    looked: Instant,
+}
+
+impl Clock {
+    pub(super) fn new(idle: Option<Duration>, now: Instant) -> Self {
+        Self {
+            idle,
+            opened: now,
+            waiting: None,
+        }
+    }
+
+    pub(super) fn opened(&mut self, now: Instant) {
+        self.opened = now;
+    }
+
+    /// We wait for input. After a time in which nobody looked, waiting begins anew: we were not reading.
+    pub(super) fn wait(&mut self, now: Instant) {
+        let since = match (self.waiting, self.idle) {
+            (Some(Waiting { since, looked }), Some(idle))
+                if now.saturating_duration_since(looked) < idle.mul_f32(0.75) =>
+            {
+                since
+            }
+            (_, _) => now,
+        };
+        self.waiting = Some(Waiting { since, looked: now });
+    }
+
+    pub(super) fn stop_waiting(&mut self) {
+        self.waiting = None;
+    }
+
+    fn silent_since(&self) -> Option<Instant> {
+        Some(self.waiting?.since.max(self.opened))
+    }
+
+    pub(super) fn idle_at(&self) -> Option<Instant> {
+        self.silent_since()?.checked_add(self.idle?)
+    }
+
+    pub(super) fn ping_at(&self) -> Option<Instant> {
+        self.silent_since()?.checked_add(self.idle?.div_f32(3.0))
+    }
+}

@@ -1,0 +1,480 @@
+//! The peer's direction: sealed records into whole messages, each rule judged once (spec: sections 4 and 6).
+
+mod pieces;
+
+use core::{fmt, time::Duration};
+use std::{collections::VecDeque, time::Instant};
+
+use bytes::{Buf, Bytes, BytesMut};
+
+use self::pieces::Assembly;
+use super::{
+    clock::Clock,
+    config::{Config, Taking},
+    credit::Credit,
+    judge::{Judge, Verdict},
+    notices::{Facts, Notices},
+    outcome::{Cause, Ended, Received},
+};
+use crate::{
+    noise::{Opener, TAG},
+    wire::{self, Frame, HEADER, Kind, Params, UNTAKEN, Violation},
+};
+
+/// The peer's direction of a session. It owns the incoming bytes: read into [`ReceivePath::input`].
+pub struct ReceivePath {
+    opener: Opener,
+    input: BytesMut,
+    input_ended: bool,
+    queue: VecDeque<Item>,
+    queued: usize,
+    assembly: Assembly,
+    judge: Judge,
+    counts: Counts,
+    clock: Clock,
+    failure: Option<Cause>,
+    max_message: usize,
+}
+
+/// Whole messages that wait to be taken.
+#[derive(Debug)]
+enum Item {
+    /// A batch that was checked when it was opened.
+    Batch(Bytes),
+    Message(Bytes),
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    handed: u64,
+    taken: u64,
+    stopped: Option<u64>,
+    taking: Taking,
+    drain: Option<Duration>,
+}
+
+/// What [`ReceivePath::process`] came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+#[expect(clippy::exhaustive_enums, reason = "callers must know every answer")]
+pub enum Processed {
+    /// It opened as many records as it might.
+    Busy,
+    /// It needs more input.
+    NeedInput,
+    /// What is untaken is as much as it holds.
+    Full,
+    /// It will open no more.
+    Ended,
+}
+
+impl ReceivePath {
+    pub(super) fn new(opener: Opener, config: &Config, theirs: &Params, now: Instant) -> Self {
+        let ours = config.limits().idle;
+        let theirs = Some(theirs.idle_ms)
+            .filter(|idle| *idle > 0)
+            .map(Duration::from_millis);
+        // spec: H-23
+        let idle = match (ours, theirs) {
+            (Some(ours), Some(theirs)) => Some(ours.min(theirs)),
+            (one, other) => one.or(other),
+        };
+        let max = config.limits().max_message;
+        Self {
+            opener,
+            input: BytesMut::new(),
+            input_ended: false,
+            queue: VecDeque::new(),
+            queued: 0,
+            assembly: Assembly::None,
+            judge: Judge::new(Credit::receiver(idle, now)),
+            counts: Counts {
+                taking: config.taking(),
+                ..Counts::default()
+            },
+            clock: Clock::new(idle, now),
+            failure: None,
+            max_message: usize::try_from(max).unwrap_or(usize::MAX),
+        }
+    }
+
+    /// Where bytes of the transport are appended.
+    pub fn input(&mut self) -> &mut BytesMut {
+        &mut self.input
+    }
+
+    /// The transport has ended; what came before it is still processed.
+    // spec: E-10
+    pub fn input_ended(&mut self) {
+        self.input_ended = true;
+    }
+
+    /// Fails for this cause, unless it has failed already. Whole messages are still handed out.
+    pub fn fail(&mut self, cause: Cause) {
+        self.failure.get_or_insert(cause);
+    }
+
+    /// Whether more input is wanted: it has not ended and there is room for what it brings.
+    #[must_use]
+    pub fn wants_input(&self) -> bool {
+        self.failure.is_none() && !self.input_ended && !self.is_full()
+    }
+
+    fn is_full(&self) -> bool {
+        self.queued >= UNTAKEN
+    }
+
+    /// Opens at most `records` records of the input.
+    pub fn process(&mut self, facts: &Facts, now: Instant, records: usize) -> Processed {
+        for _record in 0..records {
+            if self.failure.is_some() {
+                return Processed::Ended;
+            }
+            if self.is_full() {
+                return Processed::Full;
+            }
+            match self.open_next(facts, now) {
+                Ok(true) => {}
+                Ok(false) if self.input_ended => {
+                    self.failure = Some(Cause::TransportEnded);
+                    return Processed::Ended;
+                }
+                Ok(false) => return Processed::NeedInput,
+                Err(cause) => {
+                    self.end_for(cause);
+                    return Processed::Ended;
+                }
+            }
+        }
+        Processed::Busy
+    }
+
+    // spec: T-20
+    fn end_for(&mut self, cause: Cause) {
+        if !matches!(cause, Cause::PeerAborted { .. }) {
+            self.judge.notices.abort = cause.code();
+        }
+        self.assembly = Assembly::None;
+        self.failure = Some(cause);
+    }
+
+    fn open_next(&mut self, facts: &Facts, now: Instant) -> Result<bool, Cause> {
+        let length = wire::record_length(&self.input, wire::RECORD_ACCEPTED);
+        let Some(length) = length.map_err(Cause::Violation)? else {
+            return Ok(false);
+        };
+        if self.input.len() < length.saturating_add(HEADER) {
+            return Ok(false);
+        }
+        // spec: T-11
+        if self.opener.records() >= wire::OPENED_RECORDS {
+            let violation = Violation::new("T-11", "too many records under one key");
+            return Err(Cause::Violation(violation));
+        }
+        self.input.advance(HEADER);
+        if matches!(self.assembly, Assembly::Keeping(_)) {
+            return self.open_behind(length, facts, now).map(|()| true);
+        }
+        let mut record = self.input.split_to(length);
+        self.opener
+            .open(&mut record)
+            .map_err(|_bad| Cause::BadRecord)?;
+        record.truncate(length.saturating_sub(TAG));
+        self.opened(now);
+        self.sort(record, facts).map(|()| true)
+    }
+
+    fn opened(&mut self, now: Instant) {
+        self.clock.opened(now);
+        self.judge.pass(now);
+    }
+
+    /// Judges a plaintext and keeps what the application will take.
+    fn sort(&mut self, plaintext: BytesMut, facts: &Facts) -> Result<(), Cause> {
+        let (body, kind) = wire::split_kind(&plaintext).map_err(Cause::Violation)?;
+        let length = body.len();
+        let mut plaintext = plaintext;
+        plaintext.truncate(length);
+        match kind {
+            Kind::Batch => self.sort_batch(plaintext.freeze(), facts),
+            Kind::Message => self.whole(plaintext).map_err(Cause::Violation),
+            Kind::Piece => self.piece(&plaintext).map_err(Cause::Violation),
+        }
+    }
+
+    fn sort_batch(&mut self, body: Bytes, facts: &Facts) -> Result<(), Cause> {
+        let mut rest = &*body;
+        let mut good = 0;
+        let mut messages = 0_usize;
+        let verdict = loop {
+            if rest.is_empty() {
+                break self
+                    .judge
+                    .close_batch()
+                    .map(|()| Verdict::Fine)
+                    .map_err(Cause::Violation);
+            }
+            match self.frame(&mut rest, facts) {
+                Ok(Verdict::Message) => messages = messages.saturating_add(1),
+                Ok(Verdict::Fine) => {}
+                Ok(other) => break Ok(other),
+                Err(cause) => break Err(cause),
+            }
+            good = body.len().saturating_sub(rest.len());
+        };
+        // Messages before a fault are whole and stay.
+        if messages > 0 && self.counts.stopped.is_none() {
+            self.keep(Item::Batch(body.slice(..good)), good);
+        }
+        match verdict? {
+            Verdict::Rekey => self.opener.rekey().map_err(|_bad| Cause::Internal),
+            Verdict::Fine | Verdict::Message => Ok(()),
+        }
+    }
+
+    fn frame(&mut self, rest: &mut &[u8], facts: &Facts) -> Result<Verdict, Cause> {
+        let frame = Frame::take(rest).map_err(Cause::Violation)?;
+        let in_pieces = !matches!(self.assembly, Assembly::None);
+        match frame {
+            Frame::Abort { code, reason } => {
+                return Err(Cause::PeerAborted {
+                    code,
+                    reason: reason.to_owned(),
+                });
+            }
+            Frame::Discard => {
+                self.judge.discard(in_pieces).map_err(Cause::Violation)?;
+                self.assembly = Assembly::None;
+                return Ok(Verdict::Fine);
+            }
+            Frame::Drain { milliseconds } => {
+                self.counts.drain = Some(Duration::from_millis(milliseconds));
+            }
+            Frame::Message(message) if message.len() > self.max_message => {
+                return Err(Cause::Violation(Violation::too_large()));
+            }
+            _judged_below => {}
+        }
+        let position = Position {
+            taken: self.counts.taken,
+            stopped: self.counts.stopped,
+            in_pieces,
+        };
+        let verdict = self.judge.frame(&frame, facts, position);
+        if let Ok(Verdict::Rekey) = verdict {
+            self.judge.only_padding(rest).map_err(Cause::Violation)?;
+        }
+        verdict.map_err(Cause::Violation)
+    }
+
+    fn keep(&mut self, item: Item, length: usize) {
+        // Even an empty message holds a place in the queue.
+        self.queued = self.queued.saturating_add(length).saturating_add(32);
+        self.queue.push_back(item);
+    }
+
+    /// Hands out the next whole message; it counts as taken.
+    ///
+    /// With [`Config::acknowledge_explicitly`] it counts when [`ReceivePath::acknowledge`] is called.
+    pub fn take(&mut self) -> Option<Bytes> {
+        let message = self.hand_out()?;
+        self.settle();
+        Some(message)
+    }
+
+    /// Counts what was handed out, unless the application does so itself.
+    pub(crate) fn settle(&mut self) {
+        if self.counts.taking == Taking::HandedOut {
+            self.count_taken(self.counts.handed);
+        }
+    }
+
+    /// Hands out the next whole message without counting it.
+    pub(crate) fn hand_out(&mut self) -> Option<Bytes> {
+        loop {
+            match self.queue.front_mut()? {
+                Item::Message(message) => {
+                    let message = core::mem::take(message);
+                    self.drop_front(message.len());
+                    self.counts.handed = self.counts.handed.saturating_add(1);
+                    return Some(message);
+                }
+                Item::Batch(batch) => {
+                    let mut rest = &**batch;
+                    let Some(message) = wire::next_message(&mut rest) else {
+                        let length = batch.len();
+                        self.drop_front(length);
+                        continue;
+                    };
+                    let message = batch.slice_ref(message);
+                    let used = batch.len().saturating_sub(rest.len());
+                    batch.advance(used);
+                    self.queued = self.queued.saturating_sub(used);
+                    if batch.is_empty() {
+                        self.drop_front(0);
+                    }
+                    self.counts.handed = self.counts.handed.saturating_add(1);
+                    return Some(message);
+                }
+            }
+        }
+    }
+
+    fn drop_front(&mut self, length: usize) {
+        self.queue.pop_front();
+        self.queued = self.queued.saturating_sub(length).saturating_sub(32);
+    }
+
+    /// Counts every message handed out so far as taken.
+    pub fn acknowledge(&mut self) {
+        self.count_taken(self.counts.handed);
+    }
+
+    fn count_taken(&mut self, taken: u64) {
+        if self.counts.stopped.is_some() || taken <= self.counts.taken {
+            return;
+        }
+        self.counts.taken = taken;
+        self.judge.taken(taken);
+    }
+
+    /// Takes no more messages; what is untaken is discarded and not counted.
+    // spec: E-4, E-6
+    pub fn stop_taking(&mut self) {
+        if self.counts.stopped.is_some() {
+            return;
+        }
+        self.queue = VecDeque::new();
+        self.queued = 0;
+        if let Assembly::Keeping(kept) = &self.assembly {
+            self.assembly = Assembly::Dropping(kept.len());
+        }
+        self.counts.stopped = Some(self.counts.taken);
+        self.judge.stopped(self.counts.taken);
+    }
+
+    /// Takes what must be said to the peer or known by the send path; `None` if that is nothing new.
+    pub fn notices(&mut self) -> Option<Notices> {
+        self.judge.take_notices()
+    }
+
+    /// The peer's announcement that it will end within this time; given out once.
+    pub fn draining(&mut self) -> Option<Duration> {
+        self.counts.drain.take()
+    }
+
+    /// Whether no whole message waits to be taken.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    /// Whether untaken messages keep it from reading on.
+    #[must_use]
+    pub fn is_blocked(&self) -> bool {
+        self.failure.is_none() && self.is_full()
+    }
+
+    /// Why it opens no more records.
+    #[must_use]
+    pub fn failure(&self) -> Option<&Cause> {
+        self.failure.as_ref()
+    }
+
+    /// What the peer's END said, once it is read.
+    #[must_use]
+    pub fn peer_ended(&self) -> Option<&Ended> {
+        self.judge.end().map(|(_sent, ended)| ended)
+    }
+
+    /// Whether the application takes no more.
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        self.counts.stopped.is_some()
+    }
+
+    /// Whether the peer's END is read and everything before it is handed out.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.judge.end().is_some() && self.queue.is_empty()
+    }
+
+    /// Whole messages that arrived.
+    #[must_use]
+    pub fn arrived_count(&self) -> u64 {
+        self.judge.arrived()
+    }
+
+    /// Messages that count as taken.
+    #[must_use]
+    pub fn taken_count(&self) -> u64 {
+        self.counts.taken
+    }
+
+    /// What is proven of the peer's messages.
+    // spec: E-10
+    #[must_use]
+    pub fn received(&self) -> Received {
+        let taken = self.counts.taken;
+        match self.judge.end() {
+            Some((sent, _ended)) if *sent == taken => Received::Complete(taken),
+            Some((sent, _ended)) => Received::Stopped { taken, sent: *sent },
+            None => Received::Truncated {
+                arrived: self.judge.arrived(),
+                taken,
+            },
+        }
+    }
+
+    /// Says whether we wait for input; the idle timeout runs only then.
+    // spec: L-3
+    pub fn waits(&mut self, waits: bool, now: Instant) {
+        if waits {
+            self.clock.wait(now);
+        } else {
+            self.clock.stop_waiting();
+        }
+    }
+
+    /// When the session has been silent for too long, if it goes on like this.
+    #[must_use]
+    pub fn idle_at(&self) -> Option<Instant> {
+        self.clock.idle_at()
+    }
+
+    /// When a PING should go out.
+    // spec: L-4
+    #[must_use]
+    pub fn ping_at(&self) -> Option<Instant> {
+        self.clock.ping_at()
+    }
+
+    /// Gives memory back while no part of a record waits in it.
+    pub fn release(&mut self) {
+        if self.input.is_empty() {
+            self.input = BytesMut::new();
+        }
+        if self.queue.is_empty() {
+            self.queue = VecDeque::new();
+        }
+    }
+}
+
+/// Where the application stands when a frame is judged.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Position {
+    pub(super) taken: u64,
+    pub(super) stopped: Option<u64>,
+    pub(super) in_pieces: bool,
+}
+
+impl fmt::Debug for ReceivePath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReceivePath")
+            .field("input", &self.input.len())
+            .field("queued", &self.queued)
+            .field("counts", &self.counts)
+            .field("failure", &self.failure)
+            .finish_non_exhaustive()
+    }
+}

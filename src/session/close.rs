@@ -1,0 +1,244 @@
+//! How a session ends: the close handshake, the last word, the outcome (spec: section 6, L-14).
+
+use core::{
+    future::{Future, poll_fn},
+    pin::pin,
+    task::{Context, Poll},
+};
+use std::time::Instant;
+
+use super::{
+    link::{Incoming, LastWord, Link, Outgoing, now},
+    timer::Timer,
+    wakers::Side,
+};
+use crate::{
+    proto::{Cause, Outcome, TimeLimit},
+    wire::Code,
+};
+
+/// Who still holds the session, and how far its end is.
+#[derive(Default)]
+pub(super) struct Closing {
+    pub(super) sender_done: bool,
+    pub(super) receiver_done: bool,
+    sender_gone: bool,
+    receiver_gone: bool,
+    last_word: Option<LastWord>,
+    released: bool,
+}
+
+impl Link {
+    /// A half was closed: the end deadline runs once both are.
+    // spec: E-14
+    pub(super) fn closed(&self, side: Side) {
+        let mut closing = self.closing();
+        match side {
+            Side::Sender => closing.sender_done = true,
+            Side::Receiver => closing.receiver_done = true,
+        }
+        let both = closing.sender_done && closing.receiver_done;
+        drop(closing);
+        if both {
+            let deadline = now().checked_add(self.fixed.limits.end);
+            self.with_life(|life| life.closing = life.closing.or(deadline));
+        }
+        self.wakers.news.wake_all();
+    }
+
+    /// Drives the session to its end and gives the outcome.
+    pub(super) fn poll_end(
+        &self,
+        cx: &mut Context<'_>,
+        side: Side,
+        timer: &mut Timer,
+    ) -> Poll<Outcome> {
+        let now = now();
+        let mut next = self.drive(side, cx.waker(), now);
+        if self.outcome().is_none() {
+            match self.settle_cause(now) {
+                Some(cause) => {
+                    let incoming = self.incoming();
+                    let outgoing = self.outgoing();
+                    self.conclude(&incoming, &outgoing, cause);
+                    drop((incoming, outgoing));
+                    // What the conclusion wants said must leave too.
+                    next = self.drive(side, cx.waker(), now);
+                    self.wakers.news.wake_all();
+                }
+                None => {
+                    next = earlier(next, self.life().closing);
+                    timer.set(next, cx);
+                    return Poll::Pending;
+                }
+            }
+        }
+        let Some(outcome) = self.outcome() else {
+            return Poll::Pending;
+        };
+        let mut closing = self.closing();
+        let Closing {
+            last_word,
+            released,
+            ..
+        } = &mut *closing;
+        let last = last_word.get_or_insert_with(|| LastWord::new(now));
+        let late = last.until.is_some_and(|until| until <= now);
+        if *released || late || self.say_last_word(last, cx, side).is_ready() {
+            *released = true;
+            drop(closing);
+            self.let_go();
+            return Poll::Ready(outcome.clone());
+        }
+        next = earlier(next, last.until);
+        drop(closing);
+        timer.set(next, cx);
+        Poll::Pending
+    }
+
+    /// Why the session is over, if it is; the end deadline is one reason.
+    fn settle_cause(&self, now: Instant) -> Option<Cause> {
+        let mut incoming = self.incoming();
+        let outgoing = self.outgoing();
+        if let Some(cause) = self.cause(&incoming, &outgoing) {
+            // A session that is over has nothing more to say behind its last receipt.
+            return Some(cause);
+        }
+        if self.life().closing.is_some_and(|deadline| deadline <= now) {
+            let cause = Cause::Timeout(TimeLimit::End);
+            incoming.path.fail(cause.clone());
+            drop((incoming, outgoing));
+            self.post_abort(Code::TIMEOUT, "", cause.clone());
+            return Some(cause);
+        }
+        None
+    }
+
+    // spec: L-14
+    fn say_last_word(&self, last: &mut LastWord, cx: &mut Context<'_>, side: Side) -> Poll<()> {
+        let mut incoming = self.incoming();
+        let mut outgoing = self.outgoing();
+        self.wakers.write.register(side, cx.waker());
+        self.wakers.read.register(side, cx.waker());
+        if !outgoing.path.pending().is_empty() {
+            return Poll::Pending;
+        }
+        if outgoing.shutdown(&self.wakers).is_pending() {
+            return Poll::Pending;
+        }
+        incoming.read_off(&mut last.left, &self.wakers)
+    }
+
+    fn let_go(&self) {
+        self.incoming().let_go();
+        self.outgoing().let_go();
+        self.wakers.news.wake_all();
+    }
+
+    /// A sending half that goes without an end must not look like one.
+    pub(super) fn sender_dropped(&self) {
+        let mut closing = self.closing();
+        closing.sender_gone = true;
+        let last = closing.receiver_gone;
+        closing.sender_done = true;
+        drop(closing);
+        let unfinished = self.outgoing().path.ended().is_none();
+        if unfinished {
+            self.give_up();
+        }
+        self.half_dropped(last);
+    }
+
+    /// A receiving half that goes takes no more.
+    pub(super) fn receiver_dropped(&self) {
+        self.stop_taking();
+        let mut closing = self.closing();
+        closing.receiver_gone = true;
+        let last = closing.sender_gone;
+        closing.receiver_done = true;
+        drop(closing);
+        self.half_dropped(last);
+    }
+
+    fn half_dropped(&self, last: bool) {
+        if last {
+            if self.outcome().is_none() {
+                self.give_up();
+            }
+            let incoming = self.incoming();
+            let outgoing = self.outgoing();
+            let cause = self.cause(&incoming, &outgoing).unwrap_or(Cause::Dropped);
+            self.conclude(&incoming, &outgoing, cause);
+        }
+        self.best_effort();
+        self.wakers.news.wake_all();
+    }
+
+    fn give_up(&self) {
+        let mut incoming: std::sync::MutexGuard<'_, Incoming> = self.incoming();
+        let outgoing: std::sync::MutexGuard<'_, Outgoing> = self.outgoing();
+        if self.outcome().is_some() || self.cause(&incoming, &outgoing).is_some() {
+            return;
+        }
+        incoming.path.fail(Cause::Dropped);
+        drop((incoming, outgoing));
+        self.post_abort(Code::DROPPED, "", Cause::Dropped);
+    }
+
+    /// What can be said without waiting is said.
+    fn best_effort(&self) {
+        let waker = std::task::Waker::noop();
+        self.serve(Side::Sender, waker, self.outgoing_clock());
+    }
+}
+
+impl Link {
+    pub(super) fn stop_taking(&self) {
+        let mut incoming = self.incoming();
+        incoming.path.stop_taking();
+        if let Some(notices) = incoming.path.notices() {
+            drop(incoming);
+            self.post(notices);
+            self.wakers.news.wake_all();
+        }
+    }
+
+    pub(super) fn abort(&self, code: Code, reason: &str) {
+        let mut incoming = self.incoming();
+        let outgoing = self.outgoing();
+        if self.outcome().is_some() || self.cause(&incoming, &outgoing).is_some() {
+            return;
+        }
+        drop(outgoing);
+        let cause = Cause::LocalAbort { code };
+        incoming.path.fail(cause.clone());
+        drop(incoming);
+        self.post_abort(code, reason, cause);
+        self.wakers.news.wake_all();
+    }
+
+    pub(super) async fn attend<F: Future>(
+        &self,
+        side: Side,
+        timer: &mut Timer,
+        future: F,
+    ) -> F::Output {
+        let mut future = pin!(future);
+        poll_fn(|cx| {
+            if let Poll::Ready(output) = future.as_mut().poll(cx) {
+                return Poll::Ready(output);
+            }
+            let next = self.drive(side, cx.waker(), now());
+            timer.set(next, cx);
+            Poll::Pending
+        })
+        .await
+    }
+}
+
+fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
+}

@@ -1,0 +1,173 @@
+//! From a transport to a session, under one deadline (spec: H-19).
+
+use std::io;
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    time::{Instant, timeout, timeout_at},
+};
+
+use super::{Session, link::Link, transport::Transport};
+use crate::{
+    noise::PublicKey,
+    proto::{Config, Handshake, HandshakeError, Judgement, Origin, Step},
+    wire,
+};
+
+/// Bytes of one read before the peer is known.
+const CHUNK: usize = 4_096;
+
+pub(super) async fn initiate(
+    transport: Transport,
+    remote: Option<&PublicKey>,
+    config: &Config,
+) -> Result<Session, HandshakeError> {
+    let mut output = Vec::new();
+    let handshake = Handshake::initiator(config, remote, &mut output)?;
+    run(transport, handshake, output, config).await
+}
+
+pub(super) async fn respond(
+    transport: Transport,
+    config: &Config,
+    origin: Origin,
+) -> Result<Session, HandshakeError> {
+    let handshake = Handshake::responder(config, origin)?;
+    run(transport, handshake, Vec::new(), config).await
+}
+
+struct Talk {
+    transport: Transport,
+    input: Vec<u8>,
+    output: Vec<u8>,
+    waiting_for: &'static str,
+    /// Writing failed; what the peer said before may still tell why.
+    write_failed: Option<io::ErrorKind>,
+}
+
+async fn run(
+    transport: Transport,
+    handshake: Handshake,
+    output: Vec<u8>,
+    config: &Config,
+) -> Result<Session, HandshakeError> {
+    let mut talk = Talk {
+        transport,
+        input: Vec::new(),
+        output,
+        waiting_for: handshake.waiting_for(),
+        write_failed: None,
+    };
+    let deadline = Instant::now().checked_add(config.limits().handshake);
+    let all = talk.all_steps(handshake, config);
+    let result = match deadline {
+        Some(deadline) => Box::pin(timeout_at(deadline, all)).await,
+        None => Ok(Box::pin(all).await),
+    };
+    let error = match result {
+        Ok(Ok(channel)) => {
+            return Ok(Session::of(Link::new(
+                channel,
+                talk.transport,
+                talk.input,
+                config,
+            )));
+        }
+        Ok(Err(error)) => error,
+        Err(_elapsed) => HandshakeError::TimedOut {
+            waiting_for: talk.waiting_for,
+        },
+    };
+    talk.close().await;
+    Err(error)
+}
+
+impl Talk {
+    async fn all_steps(
+        &mut self,
+        mut handshake: Handshake,
+        config: &Config,
+    ) -> Result<crate::proto::Channel, HandshakeError> {
+        loop {
+            self.waiting_for = handshake.waiting_for();
+            let mut rest = self.input.as_slice();
+            let step = handshake.step(&mut rest, &mut self.output, Instant::now().into_std());
+            let used = self.input.len().saturating_sub(rest.len());
+            self.input.drain(..used);
+            handshake = match step? {
+                Step::Established(channel) => {
+                    self.write().await;
+                    return Ok(channel);
+                }
+                Step::Judge(judging) => {
+                    let accepted = match config.policy().judge(judging.candidate()) {
+                        Judgement::Known(accepted) => accepted,
+                        Judgement::Asked(answer) => answer.await,
+                    };
+                    if !accepted {
+                        return Err(judging.refuse(&mut self.output));
+                    }
+                    judging.accept(&mut self.output)?
+                }
+                Step::NeedInput(handshake) => {
+                    self.waiting_for = handshake.waiting_for();
+                    self.write().await;
+                    self.read().await?;
+                    handshake
+                }
+            };
+        }
+    }
+
+    async fn write(&mut self) {
+        let writer = &mut self.transport.writer;
+        let mut written = writer.write_all(&self.output).await;
+        if written.is_ok() {
+            written = writer.flush().await;
+        }
+        self.output.clear();
+        if let Err(error) = written {
+            self.write_failed.get_or_insert(error.kind());
+        }
+    }
+
+    async fn read(&mut self) -> Result<(), HandshakeError> {
+        // Boxed for as long as a read takes: an idle session must not carry it.
+        let mut chunk = [0_u8; CHUNK];
+        let failed = match self.transport.reader.read(&mut chunk).await {
+            Ok(0) => match self.write_failed {
+                Some(kind) => HandshakeError::TransportFailed(kind),
+                None => HandshakeError::TransportEnded {
+                    waiting_for: self.waiting_for,
+                },
+            },
+            Ok(read) => {
+                let bytes = chunk.get(..read).unwrap_or_default();
+                self.input.extend_from_slice(bytes);
+                return Ok(());
+            }
+            Err(error) => HandshakeError::TransportFailed(error.kind()),
+        };
+        Err(failed)
+    }
+
+    /// Says the last word, if there is one, so that it arrives (spec: L-14).
+    async fn close(mut self) {
+        if self.output.is_empty() {
+            return;
+        }
+        let last_word = async {
+            self.write().await;
+            let _unsaid = self.transport.writer.shutdown().await;
+            let mut chunk = [0_u8; CHUNK];
+            let mut left = wire::READ_OFF_BYTES;
+            while left > 0 {
+                match self.transport.reader.read(&mut chunk).await {
+                    Ok(0) | Err(_) => return,
+                    Ok(read) => left = left.saturating_sub(read),
+                }
+            }
+        };
+        let _late = Box::pin(timeout(wire::READ_OFF_TIME, last_word)).await;
+    }
+}

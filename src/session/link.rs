@@ -1,0 +1,337 @@
+//! What the two halves of a session share, and how every future drives both directions.
+//!
+//! Locks are short and never held across an await. Order: `incoming` before `outgoing`; whoever holds
+//! `outgoing` only tries `incoming`. The receiver only tries `outgoing`: what it wants said stands in the
+//! mail, and whoever holds `outgoing` looks there again after letting go.
+
+mod driving;
+mod reading;
+mod writing;
+
+use core::{
+    sync::atomic::{AtomicBool, Ordering},
+    task::Poll,
+};
+use std::{
+    pin::Pin,
+    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
+    time::Instant,
+};
+
+use bytes::BytesMut;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::{
+    close::Closing,
+    transport::{Reader, Transport, Writer},
+    wakers::Wakers,
+};
+use crate::{
+    proto::{
+        self, Cause, Channel, Config, Facts, Limits, Notices, Outcome, Peer, ReceivePath, SendPath,
+    },
+    wire::{self, Code},
+};
+
+/// The first read into the input.
+const READ_FIRST: usize = 8 * 1024;
+/// A read while the session owns no input buffer.
+const READ_COLD: usize = 2_048;
+
+pub(super) struct Link {
+    outgoing: Mutex<Outgoing>,
+    incoming: Mutex<Incoming>,
+    mail: Mutex<Mail>,
+    mail_waits: AtomicBool,
+    pub(super) wakers: Wakers,
+    flags: Flags,
+    outcome: OnceLock<Outcome>,
+    closing: Mutex<Closing>,
+    pub(super) fixed: Fixed,
+}
+
+/// What never changes.
+pub(super) struct Fixed {
+    pub(super) peer: Peer,
+    pub(super) limits: Limits,
+    pub(super) born: Instant,
+}
+
+#[derive(Default)]
+struct Flags {
+    split: AtomicBool,
+    receiving: AtomicBool,
+}
+
+pub(super) struct Outgoing {
+    pub(super) path: SendPath,
+    writer: Option<Writer>,
+    unflushed: bool,
+    /// A coarse clock for what needs no better one.
+    pub(super) now: Instant,
+    pub(super) broken: Option<Cause>,
+}
+
+pub(super) struct Incoming {
+    pub(super) path: ReceivePath,
+    reader: Option<Reader>,
+    read_size: usize,
+    used: Instant,
+}
+
+/// What passes between the halves without waiting.
+struct Mail {
+    notices: Option<Notices>,
+    facts: Facts,
+    stalled: Option<Instant>,
+    pinging: bool,
+    abort: Option<(Code, String, Cause)>,
+    life: Life,
+}
+
+/// The session's age and end.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Life {
+    pub(super) closing: Option<Instant>,
+    pub(super) draining: Option<Instant>,
+    drain_told: bool,
+    pub(super) expired: bool,
+}
+
+/// What reading came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Read {
+    /// Messages wait.
+    Ready,
+    /// The transport has nothing.
+    Waiting,
+    /// Others get their turn.
+    Yield,
+    /// No more will come.
+    Ended,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn try_lock<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
+    match mutex.try_lock() {
+        Ok(guard) => Some(guard),
+        Err(std::sync::TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+        Err(std::sync::TryLockError::WouldBlock) => None,
+    }
+}
+
+pub(super) fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
+
+impl Link {
+    pub(super) fn new(
+        channel: Channel,
+        transport: Transport,
+        input: Vec<u8>,
+        config: &Config,
+    ) -> Self {
+        let Channel {
+            send,
+            mut receive,
+            peer,
+        } = channel;
+        let now = now();
+        if !input.is_empty() {
+            *receive.input() = BytesMut::from(input.as_slice());
+        }
+        Self {
+            mail: Mutex::new(Mail {
+                notices: None,
+                facts: send.facts(),
+                stalled: None,
+                pinging: false,
+                abort: None,
+                life: Life::default(),
+            }),
+            outgoing: Mutex::new(Outgoing {
+                path: send,
+                writer: Some(transport.writer),
+                unflushed: false,
+                now,
+                broken: None,
+            }),
+            incoming: Mutex::new(Incoming {
+                path: receive,
+                reader: Some(transport.reader),
+                read_size: READ_FIRST,
+                used: now,
+            }),
+            mail_waits: AtomicBool::new(false),
+            wakers: Wakers::new(),
+            flags: Flags::default(),
+            outcome: OnceLock::new(),
+            closing: Mutex::new(Closing::default()),
+            fixed: Fixed {
+                peer,
+                limits: *config.limits(),
+                born: now,
+            },
+        }
+    }
+
+    pub(super) fn outgoing(&self) -> MutexGuard<'_, Outgoing> {
+        lock(&self.outgoing)
+    }
+
+    pub(super) fn incoming(&self) -> MutexGuard<'_, Incoming> {
+        lock(&self.incoming)
+    }
+
+    pub(super) fn try_incoming(&self) -> Option<MutexGuard<'_, Incoming>> {
+        try_lock(&self.incoming)
+    }
+
+    pub(super) fn life(&self) -> Life {
+        lock(&self.mail).life
+    }
+
+    pub(super) fn with_life<T>(&self, change: impl FnOnce(&mut Life) -> T) -> T {
+        change(&mut lock(&self.mail).life)
+    }
+
+    pub(super) fn closing(&self) -> MutexGuard<'_, Closing> {
+        lock(&self.closing)
+    }
+
+    pub(super) fn outgoing_clock(&self) -> Instant {
+        self.outgoing().now
+    }
+
+    pub(super) fn outcome(&self) -> Option<&Outcome> {
+        self.outcome.get()
+    }
+
+    pub(super) fn set_split(&self) {
+        self.flags.split.store(true, Ordering::SeqCst);
+    }
+
+    pub(super) fn is_split(&self) -> bool {
+        self.flags.split.load(Ordering::SeqCst)
+    }
+
+    /// Marks that a future of the receiving half waits, so that the other half leaves reading to it.
+    pub(super) fn set_receiving(&self, receiving: bool) {
+        self.flags.receiving.store(receiving, Ordering::SeqCst);
+    }
+
+    /// Puts notices where whoever writes next finds them.
+    pub(super) fn post(&self, notices: Notices) {
+        let mut mail = lock(&self.mail);
+        match &mut mail.notices {
+            Some(waiting) => waiting.merge(notices),
+            empty => *empty = Some(notices),
+        }
+        drop(mail);
+        self.mail_waits.store(true, Ordering::SeqCst);
+    }
+
+    /// Wants the session aborted; the first wish counts.
+    pub(super) fn post_abort(&self, code: Code, reason: &str, cause: Cause) {
+        lock(&self.mail)
+            .abort
+            .get_or_insert((code, reason.to_owned(), cause));
+        self.mail_waits.store(true, Ordering::SeqCst);
+    }
+
+    /// Writes the outcome down, the first time; later calls change nothing (spec: E-12).
+    pub(super) fn conclude(
+        &self,
+        incoming: &Incoming,
+        outgoing: &Outgoing,
+        cause: Cause,
+    ) -> &Outcome {
+        self.outcome.get_or_init(|| Outcome {
+            sent: outgoing.path.sent(),
+            received: incoming.path.received(),
+            cause,
+        })
+    }
+
+    /// Why the session is over, if it is.
+    pub(super) fn cause(&self, incoming: &Incoming, outgoing: &Outgoing) -> Option<Cause> {
+        if proto::is_over(&outgoing.path, &incoming.path) {
+            let ours = outgoing.path.ended().cloned().unwrap_or_default();
+            let theirs = incoming.path.peer_ended().cloned().unwrap_or_default();
+            let expired = self.life().expired || theirs.code == Code::EXPIRED;
+            return Some(if expired {
+                Cause::Expired
+            } else {
+                Cause::Finished { ours, theirs }
+            });
+        }
+        let failed = incoming.path.failure();
+        match (failed, &outgoing.broken) {
+            // A writer that failed shows as an end of the transport on the other side of it.
+            (Some(Cause::TransportEnded), Some(broken)) => Some(broken.clone()),
+            (Some(cause), _) => Some(cause.clone()),
+            (None, _) => None,
+        }
+    }
+}
+
+impl Outgoing {
+    pub(super) fn shutdown(&mut self, wakers: &Wakers) -> Poll<()> {
+        let Some(writer) = &mut self.writer else {
+            return Poll::Ready(());
+        };
+        let mut context = wakers.writing();
+        match Pin::new(writer).poll_shutdown(&mut context) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(_done) => Poll::Ready(()),
+        }
+    }
+
+    pub(super) fn let_go(&mut self) {
+        self.writer = None;
+    }
+}
+
+impl Incoming {
+    /// Reads and discards; ready at the end of the stream or of `left`.
+    pub(super) fn read_off(&mut self, left: &mut usize, wakers: &Wakers) -> Poll<()> {
+        let mut context = wakers.reading();
+        let mut room = [0_u8; READ_COLD];
+        while *left > 0 {
+            let Some(reader) = &mut self.reader else {
+                return Poll::Ready(());
+            };
+            let mut buffer = ReadBuf::new(&mut room);
+            match Pin::new(reader).poll_read(&mut context, &mut buffer) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Err(_)) => return Poll::Ready(()),
+                Poll::Ready(Ok(())) if buffer.filled().is_empty() => return Poll::Ready(()),
+                Poll::Ready(Ok(())) => *left = left.saturating_sub(buffer.filled().len()),
+            }
+        }
+        Poll::Ready(())
+    }
+
+    pub(super) fn let_go(&mut self) {
+        self.reader = None;
+        self.path.release();
+    }
+}
+
+/// What is left of the last word's time and bytes.
+pub(super) struct LastWord {
+    pub(super) until: Option<Instant>,
+    pub(super) left: usize,
+}
+
+impl LastWord {
+    pub(super) fn new(now: Instant) -> Self {
+        Self {
+            until: now.checked_add(wire::READ_OFF_TIME),
+            left: wire::READ_OFF_BYTES,
+        }
+    }
+}

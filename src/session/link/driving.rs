@@ -1,0 +1,199 @@
+//! Both directions at once, and every limit in time.
+
+use core::{sync::atomic::Ordering, time::Duration};
+use std::{task::Waker, time::Instant};
+
+use super::{Link, READ_FIRST, Read, lock, try_lock};
+use crate::{
+    proto::{Cause, TimeLimit},
+    session::wakers::Side,
+    wire::Code,
+};
+
+/// Buffers that are empty for so long are given back.
+const RELEASE_AFTER: Duration = Duration::from_secs(1);
+
+impl Link {
+    /// Drives both directions as far as they go without waiting, then the clock.
+    ///
+    /// What it waits for wakes `side`. Returns when it should be asked again at the latest.
+    pub(in crate::session) fn drive(
+        &self,
+        side: Side,
+        waker: &Waker,
+        now: Instant,
+    ) -> Option<Instant> {
+        self.wakers.news.register(side, waker);
+        self.drive_reading(side, waker, now);
+        if let Some(mut outgoing) = try_lock(&self.outgoing) {
+            self.wakers.write.register(side, waker);
+            if self.write(&mut outgoing, now).is_ready() {
+                self.wakers.write.forget(side);
+            }
+        }
+        self.serve(side, waker, now);
+        self.clock(side, waker, now)
+    }
+
+    fn drive_reading(&self, side: Side, waker: &Waker, now: Instant) {
+        let Some(mut incoming) = try_lock(&self.incoming) else {
+            return;
+        };
+        if side == Side::Sender && self.flags.receiving.load(Ordering::SeqCst) {
+            self.wakers.read.forget(side);
+            return;
+        }
+        self.wakers.read.register(side, waker);
+        loop {
+            let wants = incoming.path.wants_input();
+            let before = incoming.path.arrived_count();
+            match self.read(&mut incoming, now) {
+                Read::Yield => {
+                    waker.wake_by_ref();
+                    return;
+                }
+                Read::Waiting | Read::Ended => return,
+                // Messages wait; more input may hold answers that we need.
+                Read::Ready if !wants || !incoming.path.wants_input() => {
+                    incoming.path.waits(false, now);
+                    return;
+                }
+                Read::Ready => {
+                    if self.read_transport(&mut incoming, now).is_pending() {
+                        incoming.path.waits(true, now);
+                        return;
+                    }
+                    if incoming.path.arrived_count() == before && incoming.path.failure().is_some()
+                    {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Looks at every limit in time; returns the next one.
+    pub(in crate::session) fn clock(
+        &self,
+        side: Side,
+        waker: &Waker,
+        now: Instant,
+    ) -> Option<Instant> {
+        let mut next = Next::default();
+        let (stalled, pinging) = {
+            let mail = lock(&self.mail);
+            (mail.stalled, mail.pinging)
+        };
+        let stall_at = stalled.and_then(|since| since.checked_add(self.fixed.limits.write_stall));
+        if next.passed(stall_at, now) {
+            self.time_out(TimeLimit::WriteStall);
+        }
+        if let Some(mut incoming) = try_lock(&self.incoming)
+            && incoming.path.failure().is_none()
+        {
+            if next.passed(incoming.path.idle_at(), now) {
+                incoming.path.fail(Cause::Timeout(TimeLimit::Idle));
+                self.post_abort(Code::TIMEOUT, "", Cause::Timeout(TimeLimit::Idle));
+                self.wakers.news.wake_all();
+            } else if !pinging && next.passed(incoming.path.ping_at(), now) {
+                drop(incoming);
+                self.ping(now);
+            }
+        }
+        self.age(&mut next, now);
+        self.release(&mut next, now);
+        self.serve(side, waker, now);
+        next.0
+    }
+
+    fn time_out(&self, limit: TimeLimit) {
+        self.incoming().path.fail(Cause::Timeout(limit));
+        let mut outgoing = self.outgoing();
+        // The transport takes nothing: there is no last word.
+        outgoing.writer = None;
+        lock(&self.mail).stalled = None;
+        self.break_with(&mut outgoing, Cause::Timeout(limit));
+    }
+
+    fn ping(&self, now: Instant) {
+        if let Some(mut outgoing) = try_lock(&self.outgoing) {
+            let _over = outgoing.path.ping(now);
+            lock(&self.mail).pinging = true;
+            self.mail_waits.store(true, Ordering::SeqCst);
+        }
+    }
+
+    // spec: L-11
+    fn age(&self, next: &mut Next, now: Instant) {
+        let Some(age) = self.fixed.limits.age else {
+            return;
+        };
+        let life = self.life();
+        let expire_at = self.fixed.born.checked_add(age);
+        let drain_at = expire_at.and_then(|at| at.checked_sub(self.fixed.limits.drain_before));
+        if !life.drain_told && next.passed(drain_at.map(|at| at.max(self.fixed.born)), now) {
+            let within = expire_at.map_or(Duration::ZERO, |at| at.saturating_duration_since(now));
+            self.drain(within, now);
+        }
+        if !life.expired && next.passed(expire_at, now) {
+            self.with_life(|life| life.expired = true);
+            if let Some(mut outgoing) = try_lock(&self.outgoing) {
+                let _over = outgoing.path.finish(Code::EXPIRED, "", now);
+                self.mail_waits.store(true, Ordering::SeqCst);
+            }
+            self.wakers.news.wake_all();
+        }
+        let end_at = expire_at.and_then(|at| at.checked_add(self.fixed.limits.end));
+        if life.expired && self.outcome.get().is_none() && next.passed(end_at, now) {
+            self.incoming().path.fail(Cause::Expired);
+            self.post_abort(Code::EXPIRED, "", Cause::Expired);
+            self.wakers.news.wake_all();
+        }
+    }
+
+    /// Announces the end to both applications.
+    pub(in crate::session) fn drain(&self, within: Duration, now: Instant) {
+        self.with_life(|life| {
+            life.drain_told = true;
+            life.draining = now.checked_add(within).or(life.draining);
+        });
+        let _over = self.outgoing().path.drain(within, now);
+        self.mail_waits.store(true, Ordering::SeqCst);
+        self.wakers.news.wake_all();
+    }
+
+    fn release(&self, next: &mut Next, now: Instant) {
+        let Some(mut incoming) = try_lock(&self.incoming) else {
+            return;
+        };
+        if incoming.path.input().capacity() == 0 && incoming.read_size == READ_FIRST {
+            return;
+        }
+        if next.passed(incoming.used.checked_add(RELEASE_AFTER), now) {
+            incoming.path.release();
+            incoming.read_size = READ_FIRST;
+            drop(incoming);
+            if let Some(mut outgoing) = try_lock(&self.outgoing) {
+                outgoing.path.release();
+            }
+        }
+    }
+}
+
+/// The next limit in time.
+#[derive(Default)]
+struct Next(Option<Instant>);
+
+impl Next {
+    /// Whether a limit has passed; if not, it is a candidate for the next one.
+    fn passed(&mut self, limit: Option<Instant>, now: Instant) -> bool {
+        let Some(limit) = limit else {
+            return false;
+        };
+        if limit <= now {
+            return true;
+        }
+        self.0 = Some(self.0.map_or(limit, |next| next.min(limit)));
+        false
+    }
+}

@@ -1,0 +1,97 @@
+//! From the transport into the receive path.
+
+use core::task::Poll;
+use std::{
+    future::Future,
+    io,
+    pin::{Pin, pin},
+    time::Instant,
+};
+
+use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
+
+use super::{Incoming, Link, READ_COLD, Read, lock};
+use crate::proto::{Cause, Processed};
+
+/// Records opened in one poll before others get their turn.
+const TURN: usize = 16;
+/// The largest read into the input.
+const READ_MOST: usize = 256 * 1024;
+
+impl Link {
+    /// Reads and opens until there are messages, nothing more comes, or it is others' turn.
+    pub(in crate::session) fn read(&self, incoming: &mut Incoming, now: Instant) -> Read {
+        let outcome = self.read_inner(incoming, now);
+        if let Some(notices) = incoming.path.notices() {
+            self.post(notices);
+        }
+        outcome
+    }
+
+    fn read_inner(&self, incoming: &mut Incoming, now: Instant) -> Read {
+        for _turn in 0..TURN {
+            let facts = lock(&self.mail).facts;
+            match incoming.path.process(&facts, now, TURN) {
+                Processed::Full => return Read::Ready,
+                Processed::Ended => return Read::Ended,
+                Processed::Busy if incoming.path.is_empty() => return Read::Yield,
+                Processed::Busy => return Read::Ready,
+                Processed::NeedInput if !incoming.path.is_empty() => return Read::Ready,
+                Processed::NeedInput => {}
+            }
+            match self.read_transport(incoming, now) {
+                Poll::Ready(()) => {}
+                Poll::Pending => {
+                    incoming.path.waits(true, now);
+                    return Read::Waiting;
+                }
+            }
+        }
+        Read::Yield
+    }
+
+    pub(in crate::session) fn read_transport(
+        &self,
+        incoming: &mut Incoming,
+        now: Instant,
+    ) -> Poll<()> {
+        let Incoming {
+            path,
+            reader,
+            read_size,
+            used,
+        } = incoming;
+        let Some(reader) = reader else {
+            path.input_ended();
+            return Poll::Ready(());
+        };
+        let mut context = self.wakers.reading();
+        let input = path.input();
+        let read = if input.capacity() == 0 {
+            let mut room = [0_u8; READ_COLD];
+            let mut buffer = ReadBuf::new(&mut room);
+            let read = Pin::new(reader).poll_read(&mut context, &mut buffer);
+            input.extend_from_slice(buffer.filled());
+            read.map_ok(|()| buffer.filled().len())
+        } else {
+            input.reserve(*read_size);
+            let room = input.capacity().saturating_sub(input.len());
+            let read = pin!(reader.read_buf(input)).poll(&mut context);
+            if matches!(read, Poll::Ready(Ok(filled)) if filled == room) {
+                *read_size = read_size.saturating_mul(2).min(READ_MOST);
+            }
+            read
+        };
+        match read {
+            Poll::Pending => return Poll::Pending,
+            Poll::Ready(Ok(0)) => path.input_ended(),
+            Poll::Ready(Ok(_bytes)) => {
+                *used = now;
+                path.waits(false, now);
+            }
+            Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+            Poll::Ready(Err(error)) => path.fail(Cause::TransportFailed(error.kind())),
+        }
+        Poll::Ready(())
+    }
+}

@@ -1,0 +1,367 @@
+//! The receiving half of a session.
+
+use core::{
+    fmt,
+    future::{Future, poll_fn},
+    task::{Context, Poll},
+};
+use std::{sync::Arc, time::Instant};
+
+use bytes::Bytes;
+
+use super::{
+    link::{Incoming, Link, Read, now},
+    timer::Timer,
+    wakers::Side,
+};
+use crate::{
+    proto::{Outcome, Peer, ReceiveError},
+    wire::Code,
+};
+
+/// The receiving half of a session.
+///
+/// Dropping it tells the peer that nothing more is taken; the sending half goes on.
+pub struct Receiver {
+    pub(super) link: Arc<Link>,
+    timer: Timer,
+    lent: Bytes,
+}
+
+/// What [`Receiver::recv_event`] finds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A whole message.
+    Message(Bytes),
+    /// The session will end by then: by our age limit, by [`Sender::drain`](crate::Sender::drain), or as the peer announced.
+    #[non_exhaustive]
+    Draining {
+        /// By when.
+        deadline: Instant,
+    },
+    /// The peer has ended its direction, and everything it sent has been handed out.
+    Ended,
+}
+
+impl Receiver {
+    pub(super) fn new(link: Arc<Link>) -> Self {
+        Self {
+            link,
+            timer: Timer::default(),
+            lent: Bytes::new(),
+        }
+    }
+
+    /// Receives the next whole message; `None` once the peer has ended, provably.
+    ///
+    /// The message counts as taken. Held, it keeps at most one input buffer (256 KiB) or itself alive.
+    ///
+    /// # Errors
+    ///
+    /// [`ReceiveError::Truncated`] if the session broke before the peer ended, after every whole message
+    /// has been handed out; [`ReceiveError::Stopped`] after the session was closed on our side.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost: a message counts only when this future hands it out.
+    pub async fn recv(&mut self) -> Result<Option<Bytes>, ReceiveError> {
+        let Self { link, timer, .. } = self;
+        let mut parked = Parked::new(link);
+        poll_fn(|cx| link.poll_recv(cx, timer, &mut parked, Take::Count)).await
+    }
+
+    /// Receives a message without counting it as taken: that is for whoever looks into it first.
+    pub(super) fn poll_recv_uncounted(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<Bytes>, ReceiveError>> {
+        let Self { link, timer, .. } = self;
+        let mut inert = Parked::inert(link);
+        link.poll_recv(cx, timer, &mut inert, Take::Later)
+    }
+
+    /// Counts what was received uncounted, unless the application does so itself.
+    pub(super) fn count_handed_out(&mut self) {
+        let mut incoming = self.link.incoming();
+        incoming.path.settle();
+        if let Some(notices) = incoming.path.notices() {
+            drop(incoming);
+            self.link.post(notices);
+        }
+    }
+
+    /// Receives the next whole message as a slice that is lent until the next call.
+    ///
+    /// # Errors
+    ///
+    /// As [`Receiver::recv`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`Receiver::recv`].
+    pub async fn recv_ref(&mut self) -> Result<Option<&[u8]>, ReceiveError> {
+        // Let go before the next read, so that the input buffer can be used again.
+        self.lent = Bytes::new();
+        let message = self.recv().await?;
+        Ok(message.map(|message| {
+            self.lent = message;
+            &*self.lent
+        }))
+    }
+
+    /// Receives the next message, or the news that the session will end soon, or that the peer has ended.
+    ///
+    /// # Errors
+    ///
+    /// As [`Receiver::recv`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`Receiver::recv`].
+    pub async fn recv_event(&mut self) -> Result<Event, ReceiveError> {
+        let Self { link, timer, .. } = self;
+        let mut parked = Parked::new(link);
+        poll_fn(|cx| {
+            if let Some(deadline) = link.poll_draining() {
+                return Poll::Ready(Ok(Event::Draining { deadline }));
+            }
+            match link.poll_recv(cx, timer, &mut parked, Take::Count) {
+                Poll::Ready(Ok(Some(message))) => Poll::Ready(Ok(Event::Message(message))),
+                Poll::Ready(Ok(None)) => Poll::Ready(Ok(Event::Ended)),
+                Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+                Poll::Pending => match link.poll_draining() {
+                    Some(deadline) => Poll::Ready(Ok(Event::Draining { deadline })),
+                    None => Poll::Pending,
+                },
+            }
+        })
+        .await
+    }
+
+    /// Counts every message handed out so far as taken.
+    ///
+    /// Needed only with [`Config::acknowledge_explicitly`](crate::Config::acknowledge_explicitly). The
+    /// receipt leaves with the next future of the session that is polled.
+    pub fn acknowledge(&mut self) {
+        let mut incoming = self.link.incoming();
+        incoming.path.acknowledge();
+        if let Some(notices) = incoming.path.notices() {
+            drop(incoming);
+            self.link.post(notices);
+            self.link.wakers.news.wake_all();
+        }
+    }
+
+    /// Messages that count as taken.
+    #[must_use]
+    pub fn taken_count(&self) -> u64 {
+        self.link.incoming().path.taken_count()
+    }
+
+    /// Takes no more messages and waits for the end of the whole session.
+    ///
+    /// What is untaken is discarded and not counted. While the sending half lives, the end waits for it
+    /// to be finished or closed.
+    ///
+    /// # Cancel safety
+    ///
+    /// Call it again: the end goes on where it was.
+    pub async fn close(&mut self) -> Outcome {
+        let Self { link, timer, .. } = self;
+        link.stop_taking();
+        link.closed(Side::Receiver);
+        poll_fn(|cx| link.poll_end(cx, Side::Receiver, timer)).await
+    }
+
+    /// Ends the session at once, in both directions, with a code and a reason that the peer sees.
+    ///
+    /// # Cancel safety
+    ///
+    /// Polled once, the session is aborted.
+    pub async fn abort(&mut self, code: Code, reason: &str) -> Outcome {
+        let Self { link, timer, .. } = self;
+        link.abort(code, reason);
+        poll_fn(|cx| link.poll_end(cx, Side::Receiver, timer)).await
+    }
+
+    /// Runs a future and keeps the session alive meanwhile: answers, keepalive, deadlines.
+    ///
+    /// # Cancel safety
+    ///
+    /// As the future's.
+    pub async fn attend<F: Future>(&mut self, future: F) -> F::Output {
+        let Self { link, timer, .. } = self;
+        link.attend(Side::Receiver, timer, future).await
+    }
+
+    /// Whom we talk to.
+    #[must_use]
+    pub fn peer(&self) -> &Peer {
+        &self.link.fixed.peer
+    }
+
+    /// How the session ended, once that is known.
+    #[must_use]
+    pub fn outcome(&self) -> Option<&Outcome> {
+        self.link.outcome()
+    }
+}
+
+/// Whether a message counts as taken when it is handed out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Take {
+    Count,
+    Later,
+}
+
+/// Says that the receiving half waits, for as long as it does.
+pub(super) struct Parked<'a> {
+    link: &'a Link,
+    inert: bool,
+    parked: bool,
+}
+
+impl<'a> Parked<'a> {
+    fn new(link: &'a Link) -> Self {
+        Self {
+            link,
+            inert: false,
+            parked: false,
+        }
+    }
+
+    /// For a session that is not split, there is nobody to tell.
+    fn inert(link: &'a Link) -> Self {
+        Self {
+            inert: true,
+            ..Self::new(link)
+        }
+    }
+
+    fn park(&mut self) {
+        if !self.inert {
+            self.parked = true;
+            self.link.set_receiving(true);
+        }
+    }
+}
+
+impl Drop for Parked<'_> {
+    fn drop(&mut self) {
+        if self.parked {
+            self.link.set_receiving(false);
+            // The other half may have left reading to us.
+            self.link.wakers.news.wake_all();
+        }
+    }
+}
+
+impl Link {
+    pub(super) fn poll_draining(&self) -> Option<Instant> {
+        let theirs = self.incoming().path.draining();
+        let theirs = theirs.and_then(|within| now().checked_add(within));
+        theirs.or_else(|| self.with_life(|life| life.draining.take()))
+    }
+
+    pub(super) fn poll_recv(
+        &self,
+        cx: &mut Context<'_>,
+        timer: &mut Timer,
+        parked: &mut Parked<'_>,
+        take: Take,
+    ) -> Poll<Result<Option<Bytes>, ReceiveError>> {
+        let mut incoming = self.incoming();
+        let hand_out = |incoming: &mut Incoming| match take {
+            Take::Count => incoming.path.take(),
+            Take::Later => incoming.path.hand_out(),
+        };
+        if let Some(message) = hand_out(&mut incoming) {
+            let notices = incoming.path.notices();
+            drop(incoming);
+            if let Some(notices) = notices {
+                self.post(notices);
+                self.serve(Side::Receiver, cx.waker(), now());
+            }
+            return Poll::Ready(Ok(Some(message)));
+        }
+        let now = now();
+        self.wakers.news.register(Side::Receiver, cx.waker());
+        self.wakers.read.register(Side::Receiver, cx.waker());
+        let read = self.read(&mut incoming, now);
+        if let Some(message) = hand_out(&mut incoming) {
+            if let Some(notices) = incoming.path.notices() {
+                self.post(notices);
+            }
+            drop(incoming);
+            self.serve(Side::Receiver, cx.waker(), now);
+            return Poll::Ready(Ok(Some(message)));
+        }
+        let end = self.end_of_input(&mut incoming);
+        drop(incoming);
+        if let Some(end) = end {
+            self.serve(Side::Receiver, cx.waker(), now);
+            return Poll::Ready(end);
+        }
+        if read == Read::Yield {
+            cx.waker().wake_by_ref();
+        }
+        parked.park();
+        self.settle(cx, timer, now);
+        // The clock may have ended the session.
+        let end = self.end_of_input(&mut self.incoming());
+        end.map_or(Poll::Pending, Poll::Ready)
+    }
+
+    /// Before the receiving half waits, what others wait for leaves.
+    fn settle(&self, cx: &mut Context<'_>, timer: &mut Timer, now: Instant) {
+        self.serve(Side::Receiver, cx.waker(), now);
+        if !self.is_split() {
+            let mut outgoing = self.outgoing();
+            if outgoing.path.is_open() || !outgoing.path.pending().is_empty() {
+                self.wakers.write.register(Side::Receiver, cx.waker());
+                let _waits = self.write(&mut outgoing, now);
+            }
+        }
+        let next = self.clock(Side::Receiver, cx.waker(), now);
+        timer.set(next, cx);
+    }
+
+    /// What `recv` says when no message waits and none will come.
+    fn end_of_input(&self, incoming: &mut Incoming) -> Option<Result<Option<Bytes>, ReceiveError>> {
+        if !incoming.path.is_empty() {
+            return None;
+        }
+        if incoming.path.is_complete() && !incoming.path.is_stopped() {
+            return Some(Ok(None));
+        }
+        let failed = incoming.path.failure().is_some();
+        if failed {
+            let outgoing = self.outgoing();
+            let cause = self.cause(incoming, &outgoing)?;
+            let cause = self.conclude(incoming, &outgoing, cause).cause.clone();
+            return Some(Err(ReceiveError::Truncated {
+                arrived: incoming.path.arrived_count(),
+                cause,
+            }));
+        }
+        incoming
+            .path
+            .is_stopped()
+            .then_some(Err(ReceiveError::Stopped))
+    }
+}
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        self.link.receiver_dropped();
+    }
+}
+
+impl fmt::Debug for Receiver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Receiver")
+            .field("peer", self.peer())
+            .finish_non_exhaustive()
+    }
+}

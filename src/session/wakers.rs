@@ -1,0 +1,100 @@
+//! Two halves, one transport: whoever waits is woken, whichever task polled last.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Wake, Waker},
+};
+
+/// Which half waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Side {
+    Sender,
+    Receiver,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    sender: Option<Waker>,
+    receiver: Option<Waker>,
+}
+
+/// Those who wait for one thing. Waking it wakes them all, once.
+#[derive(Debug, Default)]
+pub(super) struct Slot(Mutex<Waiting>);
+
+impl Slot {
+    fn waiting(&self) -> std::sync::MutexGuard<'_, Waiting> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Must come before the thing is looked at, or a wake between the two is lost.
+    pub(super) fn register(&self, side: Side, waker: &Waker) {
+        let mut waiting = self.waiting();
+        let place = match side {
+            Side::Sender => &mut waiting.sender,
+            Side::Receiver => &mut waiting.receiver,
+        };
+        if !place.as_ref().is_some_and(|known| known.will_wake(waker)) {
+            *place = Some(waker.clone());
+        }
+    }
+
+    pub(super) fn forget(&self, side: Side) {
+        let mut waiting = self.waiting();
+        match side {
+            Side::Sender => waiting.sender = None,
+            Side::Receiver => waiting.receiver = None,
+        }
+    }
+
+    pub(super) fn wake_all(&self) {
+        let Waiting { sender, receiver } = core::mem::take(&mut *self.waiting());
+        for waker in [sender, receiver].into_iter().flatten() {
+            waker.wake();
+        }
+    }
+}
+
+impl Wake for Slot {
+    fn wake(self: Arc<Self>) {
+        self.wake_all();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.wake_all();
+    }
+}
+
+/// What the halves of a session wait for.
+#[derive(Debug)]
+pub(super) struct Wakers {
+    pub(super) read: Arc<Slot>,
+    pub(super) write: Arc<Slot>,
+    /// News from the other half.
+    pub(super) news: Slot,
+    read_waker: Waker,
+    write_waker: Waker,
+}
+
+impl Wakers {
+    pub(super) fn new() -> Self {
+        let (read, write) = (Arc::new(Slot::default()), Arc::new(Slot::default()));
+        Self {
+            read_waker: Waker::from(Arc::clone(&read)),
+            write_waker: Waker::from(Arc::clone(&write)),
+            read,
+            write,
+            news: Slot::default(),
+        }
+    }
+
+    /// The context for every poll of the reader.
+    pub(super) fn reading(&self) -> Context<'_> {
+        Context::from_waker(&self.read_waker)
+    }
+
+    /// The context for every poll of the writer.
+    pub(super) fn writing(&self) -> Context<'_> {
+        Context::from_waker(&self.write_waker)
+    }
+}
