@@ -1,0 +1,6 @@
+//! What a run comes to, for people and for machines.
+
+pub mod html;
+pub mod human;
+pub mod json;
+pub mod junit;
