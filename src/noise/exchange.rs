@@ -59,6 +59,7 @@ impl fmt::Debug for Exchange {
 }
 
 impl Exchange {
+    // spec: H-1
     pub(crate) fn new(setup: &Setup<'_>) -> Result<Self, ExchangeError> {
         let mut params: NoiseParams = snow_name(setup.pattern, setup.suite)
             .parse()

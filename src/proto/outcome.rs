@@ -42,6 +42,7 @@ pub enum Sent {
         sent: u64,
     },
     /// The peer's application took at least so many; the rest is unknown.
+    // spec: E-15
     #[non_exhaustive]
     Unconfirmed {
         /// Messages that the last receipt counted.

@@ -355,7 +355,7 @@ impl SendPath {
     /// # Errors
     ///
     /// The session is over. Ending twice is no error; the first word counts.
-    // spec: E-1, E-2
+    // spec: E-1, E-2, E-13
     pub fn finish(&mut self, code: Code, reason: &str, now: Instant) -> Result<(), SendError> {
         if let Some(cause) = &self.words.over {
             return Err(SendError::Over(cause.clone()));
