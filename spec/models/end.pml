@@ -25,14 +25,16 @@
 
 /* What may happen; `run` switches it on. */
 #ifdef FAULTS
-#define MAY_FAIL true           /* cuts, deaths, aborts, time limits that pass at any moment */
+#define MAY_FAIL true           /* any number of cuts, deaths and aborts */
+#define MAY_HANG false
+#else
+#ifdef ONE_FAULT
+#define MAY_FAIL !fault         /* one cut, death, abort, hang or silence, and then patience: does every run still end? */
+#define MAY_HANG !fault
 #else
 #define MAY_FAIL false
-#endif
-#ifdef HANGS
-#define MAY_HANG true           /* a side stops for ever with its transport open */
-#else
 #define MAY_HANG false
+#endif
 #endif
 #ifdef PIECES
 #define MAY_PIECE true          /* messages in pieces, one of them withdrawn */
@@ -88,6 +90,7 @@ byte confirmation_of[2];
 /* The world. */
 bit deaf[2];                    /* side i reads its transport no more */
 bit broken[2];                  /* a reset may have destroyed what side i has not yet read */
+bit silence;                    /* nothing arrives any more, not even EOF */
 bit gone[2];                    /* side i died or hangs: it owes nobody an outcome */
 bit ended[2];                   /* side i has nothing left to do */
 bit fault;                      /* something happened that voids I3 */
@@ -96,6 +99,7 @@ bit fault;                      /* something happened that voids I3 */
 #define most(side) (side == 0 -> MESSAGES_0 : MESSAGES_1)
 #define room (deaf[peer] || len(way[me]) < ROOM)
 #define held (arrived[me] - taken[me])
+#define hears (len(way[peer]) > 0 && !silence)
 #define reads (not_taking[me] || held < HELD)
 #define may_send (phase == OPEN && !end_sent[me] && room)
 #define may_start (may_send && !stop_read[me] && !in_pieces[me] && sent[me] < most(me))
@@ -309,7 +313,7 @@ inline put_final() {
   put(FINAL_RECEIPT, arrived[me]);
 #else
 #ifdef WRONG_FINAL_BEFORE_TAKEN
-  put(FINAL_RECEIPT, end_count[me]);
+  put(FINAL_RECEIPT, (not_taking[me] -> taken[me] : end_count[me]));
 #else
   put(FINAL_RECEIPT, taken[me]);
 #endif
@@ -405,15 +409,15 @@ proctype side(bit me) {
 
   /* The library reads. */
 #ifdef WRONG_READING_WAITS
-  :: atomic { phase == OPEN && reads && room && len(way[peer]) > 0 -> read_one() }
+  :: atomic { phase == OPEN && hears && reads && room -> read_one() }
 #else
 #ifdef WRONG_DEAF_ONCE_CONFIRMED
-  :: atomic { phase == OPEN && reads && !final_read[me] && len(way[peer]) > 0 -> read_one() }
+  :: atomic { phase == OPEN && hears && reads && !final_read[me] -> read_one() }
 #else
-  :: atomic { phase == OPEN && reads && len(way[peer]) > 0 -> read_one() }
+  :: atomic { phase == OPEN && hears && reads -> read_one() }
 #endif
 #endif
-  :: atomic { phase == CLOSING && len(way[peer]) > 0 ->
+  :: atomic { phase == CLOSING && hears ->
        way[peer]?frame, _;
        if
        :: frame == EOF -> frame = 0; leave_transport(); goto done
@@ -433,12 +437,13 @@ proctype side(bit me) {
        assert(fault);                                                       /* I3, I4: without a fault no limit is needed */
        leave_transport(); goto done }
 
-  /* Faults: EOF too early, an abort, a death, a hang. */
-  :: atomic { phase == OPEN && (MAY_FAIL || broken[me]) -> fault = fault || MAY_FAIL; meet_eof() }
+  /* Faults: EOF too early, an abort, a death, a death without EOF, a network gone silent. */
+  :: atomic { phase == OPEN && (MAY_FAIL || broken[me]) -> fault = (broken[me] -> fault : 1); meet_eof() }
   :: atomic { MAY_FAIL && phase == OPEN -> fault = 1; not_taking[me] = 1; put(ABORT, 0); fail() }
   :: atomic { MAY_FAIL && phase == OPEN -> fault = 1; gone[me] = 1; put(EOF, 0); leave_transport(); goto done }
   :: atomic { MAY_FAIL && phase == FAILED && received[me] == 0 -> gone[me] = 1; goto done }
   :: atomic { MAY_HANG -> fault = 1; gone[me] = 1; goto done }
+  :: atomic { MAY_HANG -> fault = 1; silence = 1 }
   od;
 
 done:
