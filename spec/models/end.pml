@@ -7,6 +7,7 @@
  * An assertion carries in its comment the promise (I1..I6 of README.md) or the clause (E-1, T-16, ...)
  * that it stands for. `run` reads that comment back when an assertion fails, so each stands on one line.
  * Code under `#ifdef WRONG_...` is a mistake on purpose: `run --mutants` proves that each is found.
+ * NEVER is a claim that must be refuted: it proves that an outcome can be reached at all.
  */
 
 /* Bounds; `run` sets them. */
@@ -47,6 +48,11 @@
 #define MAY_PING false
 #endif
 
+#ifndef NEVER
+#define NEVER false
+#endif
+
+/* One unnamed mtype on purpose: Spin 6.5.2 shares a local variable of a named one between processes. */
 mtype = { MESSAGE, PIECE, DISCARD, END, RECEIPT, STOP, FINAL_RECEIPT, PING, PONG, ABORT, EOF };
 mtype = { COMPLETE, STOPPED, TRUNCATED, DELIVERED, PARTIAL, UNCONFIRMED };
 mtype = { OPEN, FAILED, CLOSING };
@@ -313,7 +319,10 @@ inline put_final() {
   put(FINAL_RECEIPT, arrived[me]);
 #else
 #ifdef WRONG_FINAL_BEFORE_TAKEN
-  put(FINAL_RECEIPT, (not_taking[me] -> taken[me] : end_count[me]));
+  if
+  :: not_taking[me] -> put(FINAL_RECEIPT, taken[me])
+  :: !not_taking[me] -> put(FINAL_RECEIPT, end_count[me])
+  fi;
 #else
   put(FINAL_RECEIPT, taken[me]);
 #endif
@@ -324,6 +333,7 @@ inline put_final() {
 
 /* When both sides are through, the two outcomes of a direction must fit each other. */
 inline judge_direction(from, to) {
+  assert(!(NEVER));                                                         /* witness: this end is reached */
   assert(gone[from] || confirmation[from] != 0);                            /* I4: each side gets an outcome as sender */
   assert(gone[to] || received[to] != 0);                                    /* I4: each side gets an outcome as receiver */
   assert(received[to] == 0 || taken[to] == received_taken[to]);             /* I5, I6: nothing is taken after the outcome */
