@@ -124,7 +124,7 @@ async fn converse(mut ours: Session, mut raw: RawPeer<DuplexStream>) {
 
 #[tokio::test]
 async fn our_responder_talks_with_the_raw_peer_in_every_combination() {
-    // spec: W-6, W-7, W-9, W-12, H-1, H-2, H-3, H-6, H-11, H-14, H-21, T-1, T-2, T-3, T-5, T-10
+    // spec: W-1, W-6, W-7, W-9, W-12, H-1, H-2, H-3, H-6, H-11, H-14, H-21, T-1, T-2, T-3, T-5, T-10
     for pattern in Pattern::ALL {
         for suite in Suite::ALL {
             let (ours, raw) = established_as(suite, pattern, &config(uses_psk(pattern))).await;

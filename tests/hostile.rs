@@ -150,7 +150,7 @@ fn process(channel: &mut Channel, bytes: &[u8]) -> Processed {
 #[test]
 #[expect(clippy::too_many_lines, reason = "one phase after the other")]
 fn every_length_in_every_phase_is_judged_by_its_head_alone() {
-    // spec: W-3, W-8, W-10, H-3, H-18, T-1; threat: 3
+    // spec: W-3, W-4, W-8, W-10, H-3, H-18, T-1; threat: 3
     let mut bad = 0_u32;
     let plain = config().suites([duologue::Suite::AesGcm]);
     let (_, mut raw) = at_params(&plain, options(Pattern::Xx, Suite::AesGcm));

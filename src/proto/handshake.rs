@@ -182,6 +182,7 @@ impl Handshake {
     ///
     /// Why the handshake failed. What `output` then holds must still be sent before the transport is closed;
     /// most often that is nothing.
+    // spec: H-9, W-5, W-12
     pub fn step(mut self, input: &mut &[u8], output: &mut Vec<u8>, now: Instant) -> Result<Step> {
         loop {
             let before = input.len();

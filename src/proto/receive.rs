@@ -267,6 +267,7 @@ impl ReceivePath {
         verdict.map_err(Cause::Violation)
     }
 
+    // spec: T-14
     fn keep(&mut self, item: Item, length: usize) {
         // Even an empty message holds a place in the queue.
         self.queued = self.queued.saturating_add(length).saturating_add(32);

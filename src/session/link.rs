@@ -123,6 +123,8 @@ fn try_lock<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
     }
 }
 
+/// A clock that never goes back.
+// spec: L-13
 pub(super) fn now() -> Instant {
     tokio::time::Instant::now().into_std()
 }

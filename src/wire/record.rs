@@ -50,7 +50,7 @@ pub(crate) fn split_kind(plaintext: &[u8]) -> Result<(&[u8], Kind), Violation> {
 }
 
 /// The body's length of the record at the front, judged before the body is waited for.
-// spec: T-1, W-4
+// spec: T-1, W-1, W-4
 pub(crate) fn record_length(
     input: &[u8],
     most_plaintext: usize,
