@@ -131,7 +131,7 @@ impl World {
             Deed::Finish => !me.is_concluded() && send.ended().is_none(),
             Deed::Stop => !receive.is_stopped(),
             Deed::Close => me.closing.is_none(),
-            Deed::Rekey => !me.is_concluded() && me.deeds[0] < 3,
+            Deed::Rekey => !me.is_concluded(),
             Deed::Ping => !me.is_concluded() && !send.is_pinging(),
             Deed::Abort | Deed::Drop | Deed::Tick | Deed::Fault(_) => !me.is_concluded(),
         }
@@ -340,7 +340,7 @@ impl World {
             } else if passed(me.channel.receive.idle_at()) {
                 self.give_up(side, Cause::Timeout(TimeLimit::Idle));
             } else if passed(me.channel.receive.ping_at()) {
-                let _over = me.channel.send.ping(now);
+                let _over = me.channel.send.keep_alive(now);
                 me.unsealed = hash((me.unsealed, "ping"));
             }
         }
