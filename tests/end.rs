@@ -118,6 +118,20 @@ async fn an_end_of_the_transport_is_truncation_after_whole_messages() {
 }
 
 #[tokio::test]
+async fn a_receipt_read_before_the_failure_counts() {
+    // spec: E-11, E-12
+    let (mut alice, mut bob) = pair().await;
+    alice.send(b"one").await.unwrap();
+    alice.finish().await.unwrap();
+    assert!(bob.recv().await.unwrap().is_some());
+    assert_eq!(bob.recv().await.unwrap(), None);
+    bob.abort(Code::application(1), "").await;
+    assert!(alice.recv().await.is_err());
+    let outcome = alice.close().await;
+    assert_eq!(outcome.sent, Sent::Delivered(1), "{outcome}");
+}
+
+#[tokio::test]
 async fn a_dropped_session_never_looks_like_an_end() {
     // spec: E-10
     let (mut alice, bob) = pair().await;

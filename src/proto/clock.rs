@@ -3,6 +3,22 @@
 use core::time::Duration;
 use std::time::Instant;
 
+use super::config::Config;
+use crate::wire::Params;
+
+/// The session's idle timeout: the smaller of the two.
+// spec: H-23
+pub(super) fn agreed_idle(config: &Config, theirs: &Params) -> Option<Duration> {
+    let ours = config.limits().idle;
+    let theirs = Some(theirs.idle_ms)
+        .filter(|idle| *idle > 0)
+        .map(Duration::from_millis);
+    match (ours, theirs) {
+        (Some(ours), Some(theirs)) => Some(ours.min(theirs)),
+        (one, other) => one.or(other),
+    }
+}
+
 /// Silence counts from the last opened record, or from when we began to wait, whichever is later.
 #[derive(Debug)]
 pub(super) struct Clock {

@@ -16,25 +16,13 @@ pub(super) struct Credit {
 
 impl Credit {
     /// The receiver's account; time earns with the smaller of a second and a quarter of the idle timeout.
-    pub(super) fn receiver(idle: Option<Duration>, now: Instant) -> Self {
+    pub(super) fn new(idle: Option<Duration>, now: Instant) -> Self {
         let quarter = idle.map_or(CREDIT_PERIOD, |idle| idle.div_f32(4.0));
-        Self::new(quarter.min(CREDIT_PERIOD), now)
-    }
-
-    /// The sender's picture of it. What was sent far apart may arrive together, so time earns far less here.
-    // spec: L-2
-    pub(super) fn sender(now: Instant) -> Self {
-        let mut credit = Self::new(CREDIT_PERIOD.saturating_mul(8), now);
-        credit.left = CREDIT / 2;
-        credit
-    }
-
-    fn new(period: Duration, now: Instant) -> Self {
         Self {
             left: CREDIT,
             pieces: 0,
             since: now,
-            period,
+            period: quarter.min(CREDIT_PERIOD),
         }
     }
 
@@ -74,6 +62,77 @@ impl Credit {
                 true
             }
             None => false,
+        }
+    }
+}
+
+/// The sender's picture of the receiver's account: never above it, however long things are under way.
+///
+/// What was sent far apart may arrive together, so time earns only while the peer is proven to have read
+/// all that cost: from a PONG on whose PING nothing was paid behind, until the next payment.
+// spec: L-2
+#[derive(Debug)]
+pub(super) struct Budget {
+    credit: Credit,
+    earning: Earning,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Earning {
+    /// Something that cost may be unread.
+    No,
+    /// A PING is out and nothing behind it has cost.
+    Asked,
+    Yes,
+}
+
+impl Budget {
+    pub(super) fn new(idle: Option<Duration>, now: Instant) -> Self {
+        Self {
+            credit: Credit::new(idle, now),
+            earning: Earning::No,
+        }
+    }
+
+    pub(super) fn messages(&mut self, count: usize) {
+        self.credit.messages(count);
+    }
+
+    pub(super) fn piece(&mut self, length: usize) {
+        self.credit.piece(length);
+    }
+
+    /// Pays one, if it is not the last: that is for a keepalive, without which nothing could be earned.
+    pub(super) fn pay(&mut self, now: Instant) -> bool {
+        self.pass(now);
+        self.credit.left > 1 && self.spend()
+    }
+
+    /// Pays for a PING that keeps the session alive, also with the last one.
+    pub(super) fn pay_keepalive(&mut self, now: Instant) -> bool {
+        self.pass(now);
+        self.spend()
+    }
+
+    fn pass(&mut self, now: Instant) {
+        if self.earning == Earning::Yes {
+            self.credit.pass(now);
+        }
+    }
+
+    fn spend(&mut self) -> bool {
+        self.earning = Earning::No;
+        self.credit.pay()
+    }
+
+    pub(super) fn pinged(&mut self) {
+        self.earning = Earning::Asked;
+    }
+
+    pub(super) fn answered(&mut self, now: Instant) {
+        if self.earning == Earning::Asked {
+            self.earning = Earning::Yes;
+            self.credit.since = now;
         }
     }
 }

@@ -9,7 +9,7 @@ use bytes::{Buf, Bytes, BytesMut};
 
 use self::pieces::Assembly;
 use super::{
-    clock::Clock,
+    clock::{Clock, agreed_idle},
     config::{Config, Taking},
     credit::Credit,
     judge::{Judge, Verdict},
@@ -70,15 +70,7 @@ pub enum Processed {
 
 impl ReceivePath {
     pub(super) fn new(opener: Opener, config: &Config, theirs: &Params, now: Instant) -> Self {
-        let ours = config.limits().idle;
-        let theirs = Some(theirs.idle_ms)
-            .filter(|idle| *idle > 0)
-            .map(Duration::from_millis);
-        // spec: H-23
-        let idle = match (ours, theirs) {
-            (Some(ours), Some(theirs)) => Some(ours.min(theirs)),
-            (one, other) => one.or(other),
-        };
+        let idle = agreed_idle(config, theirs);
         let max = config.limits().max_message;
         Self {
             opener,
@@ -87,7 +79,7 @@ impl ReceivePath {
             queue: VecDeque::new(),
             queued: 0,
             assembly: Assembly::None,
-            judge: Judge::new(Credit::receiver(idle, now)),
+            judge: Judge::new(Credit::new(idle, now)),
             counts: Counts {
                 taking: config.taking(),
                 ..Counts::default()

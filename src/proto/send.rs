@@ -6,8 +6,9 @@ use core::{fmt, time::Duration};
 use std::time::Instant;
 
 use super::{
+    clock::agreed_idle,
     config::{Config, Rekey},
-    credit::Credit,
+    credit::Budget,
     notices::{Facts, Notices},
     outcome::{Cause, Ended},
     outgoing::Outgoing,
@@ -35,7 +36,7 @@ pub struct SendPath {
     owed: Notices,
     words: Words,
     key: Key,
-    credit: Credit,
+    credit: Budget,
     peer_max: u64,
 }
 
@@ -116,7 +117,7 @@ impl SendPath {
                 bytes: 0,
                 asked: false,
             },
-            credit: Credit::sender(now),
+            credit: Budget::new(agreed_idle(config, theirs), now),
             peer_max: theirs.max_message,
         }
     }
@@ -311,8 +312,7 @@ impl SendPath {
         if !(spent || old || self.key.asked) || self.words.aborted {
             return false;
         }
-        self.credit.pass(now);
-        self.credit.pay() || must
+        self.credit.pay(now) || must
     }
 
     // spec: T-10

@@ -289,6 +289,22 @@ fn a_ping_is_answered_and_measures_the_round_trip() {
 }
 
 #[test]
+fn pings_as_fast_as_their_answers_keep_within_the_budget() {
+    // spec: L-1, L-2
+    let Pair {
+        mut alice,
+        mut bob,
+        now,
+    } = pair();
+    for _round in 0..100 {
+        alice.send.ping(now).unwrap();
+        carry(&mut alice, &mut bob, now);
+        carry(&mut bob, &mut alice, now);
+        assert_eq!(bob.receive.failure(), None);
+    }
+}
+
+#[test]
 fn a_message_above_the_peers_limit_is_refused_before_a_byte_is_sent() {
     // spec: T-8
     let (alice, bob) = configs();

@@ -99,7 +99,8 @@ impl Link {
     /// Why the session is over, if it is; the end deadline is one reason.
     fn settle_cause(&self, now: Instant) -> Option<Cause> {
         let mut incoming = self.incoming();
-        let outgoing = self.outgoing();
+        let mut outgoing = self.outgoing();
+        self.heed_mail(&mut outgoing, now);
         if let Some(cause) = self.cause(&incoming, &outgoing) {
             // A session that is over has nothing more to say behind its last receipt.
             return Some(cause);
@@ -166,7 +167,8 @@ impl Link {
                 self.give_up();
             }
             let incoming = self.incoming();
-            let outgoing = self.outgoing();
+            let mut outgoing = self.outgoing();
+            self.heed_mail(&mut outgoing, now());
             let cause = self.cause(&incoming, &outgoing).unwrap_or(Cause::Dropped);
             self.conclude(&incoming, &outgoing, cause);
         }
@@ -176,7 +178,8 @@ impl Link {
 
     fn give_up(&self) {
         let mut incoming: std::sync::MutexGuard<'_, Incoming> = self.incoming();
-        let outgoing: std::sync::MutexGuard<'_, Outgoing> = self.outgoing();
+        let mut outgoing: std::sync::MutexGuard<'_, Outgoing> = self.outgoing();
+        self.heed_mail(&mut outgoing, now());
         if self.outcome().is_some() || self.cause(&incoming, &outgoing).is_some() {
             return;
         }
@@ -209,7 +212,8 @@ impl Link {
 
     pub(super) fn abort(&self, code: Code, reason: &str) {
         let mut incoming = self.incoming();
-        let outgoing = self.outgoing();
+        let mut outgoing = self.outgoing();
+        self.heed_mail(&mut outgoing, now());
         if self.outcome().is_some() || self.cause(&incoming, &outgoing).is_some() {
             return;
         }

@@ -337,7 +337,8 @@ impl Link {
         }
         let failed = incoming.path.failure().is_some();
         if failed {
-            let outgoing = self.outgoing();
+            let mut outgoing = self.outgoing();
+            self.heed_mail(&mut outgoing, now());
             let cause = self.cause(incoming, &outgoing)?;
             let cause = self.conclude(incoming, &outgoing, cause).cause.clone();
             return Some(Err(ReceiveError::Truncated {

@@ -242,6 +242,8 @@ impl Sender {
 
     /// Measures a round trip with the next answer of the peer; see [`Sender::round_trip`].
     ///
+    /// Nothing is asked while a question is out, or after very many in a short time.
+    ///
     /// # Errors
     ///
     /// [`SendError::Over`] if the session ended before.

@@ -29,8 +29,7 @@ impl SendPath {
         if self.words.end.is_some() || self.owed.peer.stopped.is_some() || known {
             return Ok(());
         }
-        self.credit.pass(now);
-        self.words.request_due = !self.credit.pay();
+        self.words.request_due = !self.credit.pay(now);
         if self.words.request_due {
             return Ok(());
         }
@@ -46,7 +45,7 @@ impl SendPath {
     // spec: T-18
     pub fn drain(&mut self, within: Duration, now: Instant) -> Result<(), SendError> {
         let ended = self.words.end.is_some() || self.words.over.is_some();
-        if ended || self.words.drained || !self.credit.pay() {
+        if ended || self.words.drained || !self.credit.pay(now) {
             return Ok(());
         }
         self.words.drained = true;
@@ -54,19 +53,42 @@ impl SendPath {
         self.control(Frame::Drain { milliseconds }, now)
     }
 
-    /// Sends a PING unless one is out.
+    /// Sends a PING unless one is out or there were too many of late.
     ///
     /// # Errors
     ///
     /// The session is over.
-    // spec: T-15
+    // spec: T-15, L-2
     pub fn ping(&mut self, now: Instant) -> Result<(), SendError> {
-        if self.words.ping_at.is_some() || self.words.over.is_some() {
+        if !self.may_ping() || !self.credit.pay(now) {
             return Ok(());
         }
+        self.put_ping(now)
+    }
+
+    /// Sends a PING because nothing has come for long; there is always one left for that.
+    ///
+    /// # Errors
+    ///
+    /// The session is over.
+    // spec: L-4
+    pub fn keep_alive(&mut self, now: Instant) -> Result<(), SendError> {
+        if !self.may_ping() || !self.credit.pay_keepalive(now) {
+            return Ok(());
+        }
+        self.put_ping(now)
+    }
+
+    fn may_ping(&self) -> bool {
+        self.words.ping_at.is_none() && self.words.over.is_none()
+    }
+
+    fn put_ping(&mut self, now: Instant) -> Result<(), SendError> {
         self.words.ping_at = Some(now);
         self.facts.pings = self.facts.pings.saturating_add(1);
-        self.control(Frame::Ping(self.facts.pings.to_be_bytes()), now)
+        self.control(Frame::Ping(self.facts.pings.to_be_bytes()), now)?;
+        self.credit.pinged();
+        Ok(())
     }
 
     /// Takes what the receive path wants said.
@@ -75,6 +97,7 @@ impl SendPath {
             && let Some(at) = self.words.ping_at.take()
         {
             self.words.round_trip = Some(now.saturating_duration_since(at));
+            self.credit.answered(now);
         }
         self.owed.merge(notices);
     }

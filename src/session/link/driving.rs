@@ -117,7 +117,7 @@ impl Link {
 
     fn ping(&self, now: Instant) {
         if let Some(mut outgoing) = try_lock(&self.outgoing) {
-            let _over = outgoing.path.ping(now);
+            let _over = outgoing.path.keep_alive(now);
             lock(&self.mail).pinging = true;
             self.mail_waits.store(true, Ordering::SeqCst);
         }

@@ -67,6 +67,16 @@ impl Link {
         }
     }
 
+    /// Before the outcome is written, the send path must know every receipt that was read.
+    // spec: E-11
+    pub(in crate::session) fn heed_mail(&self, outgoing: &mut Outgoing, now: Instant) {
+        if self.mail_waits.load(Ordering::SeqCst) {
+            self.fetch_mail(outgoing, now);
+            // What it owes must still leave.
+            self.mail_waits.store(true, Ordering::SeqCst);
+        }
+    }
+
     /// The receive path must know what was sent before the peer can answer it.
     fn publish(&self, outgoing: &Outgoing) {
         lock(&self.mail).facts = outgoing.path.facts();
