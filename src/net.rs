@@ -18,11 +18,10 @@ mod admission;
 mod dial;
 mod listen_error;
 mod listener;
+#[cfg(not(unix))]
+mod no_unix;
 mod pause;
 #[cfg(unix)]
-mod unix;
-#[cfg(not(unix))]
-#[path = "net/no_unix.rs"]
 mod unix;
 
 pub use address::{Address, AddressError};
@@ -30,3 +29,6 @@ pub use admission::{Admission, Excess};
 pub use dial::{Attempt, DialError, dial, dial_unpinned};
 pub use listen_error::{AcceptError, BindError, Obstacle};
 pub use listener::{Arrival, Counts, Listener, Refused};
+
+#[cfg(not(unix))]
+use self::no_unix as unix;
