@@ -338,6 +338,12 @@ impl Link {
 
     fn offer(&self, message: &[u8], progress: &mut Progress) -> Result<Offered, SendError> {
         let mut outgoing = self.outgoing();
+        // An outcome that is written counts no more messages (spec: E-12).
+        if let Some(outcome) = self.outcome()
+            && outgoing.path.ended().is_none()
+        {
+            return Err(SendError::Over(outcome.cause.clone()));
+        }
         let now = outgoing.now;
         outgoing.path.offer(message, progress, now)
     }
