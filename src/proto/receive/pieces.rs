@@ -51,12 +51,17 @@ impl ReceivePath {
         }
         kept.truncate(before.saturating_add(more));
         let judged = match kind {
-            Kind::Piece => self.judge.piece(more),
-            Kind::Message | Kind::Batch => self.judge.message_record(),
+            Kind::Piece => self
+                .judge
+                .piece(more)
+                .and_then(|()| self.fits(before, more)),
+            Kind::Message | Kind::Batch => self
+                .judge
+                .open()
+                .and_then(|()| self.fits(before, more))
+                .and_then(|()| self.judge.message_record()),
         };
-        judged
-            .and_then(|()| self.fits(before, more))
-            .map_err(Cause::Violation)?;
+        judged.map_err(Cause::Violation)?;
         if kind == Kind::Piece {
             self.assembly = Assembly::Keeping(kept);
         } else {
@@ -66,28 +71,30 @@ impl ReceivePath {
         Ok(())
     }
 
-    /// A bare message, or the last piece of one.
+    /// A bare message, or the last piece of one. One that is too large has not come (spec: T-8).
     pub(super) fn whole(&mut self, body: BytesMut) -> Result<(), Violation> {
+        self.judge.open()?;
+        self.fits(self.kept_length(), body.len())?;
         self.judge.message_record()?;
         let message = match core::mem::replace(&mut self.assembly, Assembly::None) {
-            Assembly::None if body.len() > self.max_message => {
-                return Err(Violation::too_large());
-            }
             Assembly::None => body.freeze(),
-            Assembly::Keeping(kept) => {
-                self.fits(kept.len(), body.len())?;
-                [kept.freeze(), body.freeze()].concat().into()
-            }
-            Assembly::Dropping(dropped) => {
-                self.fits(dropped, body.len())?;
-                Bytes::new()
-            }
+            Assembly::Keeping(kept) => [kept.freeze(), body.freeze()].concat().into(),
+            Assembly::Dropping(_dropped) => Bytes::new(),
         };
         if self.counts.stopped.is_none() {
             let length = message.len();
             self.keep(Item::Message(message), length);
         }
         Ok(())
+    }
+
+    /// Bytes of the message in pieces so far.
+    fn kept_length(&self) -> usize {
+        match &self.assembly {
+            Assembly::None => 0,
+            Assembly::Keeping(kept) => kept.len(),
+            Assembly::Dropping(dropped) => *dropped,
+        }
     }
 
     // spec: T-8
@@ -100,11 +107,7 @@ impl ReceivePath {
 
     pub(super) fn piece(&mut self, body: &[u8]) -> Result<(), Violation> {
         self.judge.piece(body.len())?;
-        let kept = match &self.assembly {
-            Assembly::None => 0,
-            Assembly::Keeping(kept) => kept.len(),
-            Assembly::Dropping(dropped) => *dropped,
-        };
+        let kept = self.kept_length();
         self.fits(kept, body.len())?;
         if self.counts.stopped.is_some() {
             self.assembly = Assembly::Dropping(kept.saturating_add(body.len()));
