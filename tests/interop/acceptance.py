@@ -22,8 +22,12 @@ async def initiate(s: Session) -> None:
     hello = b"duo" + bytes([1, s.suite, s.pattern, 0, 0])  # [W-7]
     noise = Noise(s.suite, s.pattern, True, prologue(hello, config.context), config.secret, config.remote, config.psk)
     s.put(hello + noise.write())
-    await s.need(3)  # [W-10]
-    length, status = int.from_bytes(s.input[:2], "big"), s.input[2]
+    await s.need(2)  # [W-10]
+    length = int.from_bytes(s.input[:2], "big")
+    if length != 1 + size[1] and length not in range(4, 98, 3):
+        raise HandshakeEnd(f"a length of {length}")
+    await s.need(3)
+    status = s.input[2]
     if status == 1 and length in range(4, 98, 3):
         refusal = await s.body(length, length, HandshakeEnd)
         raise HandshakeEnd(f"refused; the peer takes {refusal[1:].hex(' ', 3)}")

@@ -56,6 +56,7 @@ class Session:
         self.peer_end = self.peer_drained = self.not_taking = self.stop_due = False
         self.stopped_at: int | None = None
         self.final_sent = self.final_written = False
+        self.told_any = False
         self.asked: list[int] = []  # counts at which a RECEIPT is owed: the first and the last asked for [T-17]
         # life
         self.pong_due: bytes | None = None
@@ -147,6 +148,8 @@ class Session:
         if not self.rekey_due:
             self.pay_own()
             self.rekey_due = True
+            if not self.output:  # at once, so that nothing that comes meanwhile is answered before it
+                self.build()
             self.notify()
 
     def ping(self) -> None:
@@ -171,6 +174,7 @@ class Session:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         writer = asyncio.ensure_future(self.write_loop())
         drive, ticker = asyncio.ensure_future(self.drive()), asyncio.ensure_future(self.tick())
+        reading: asyncio.Future[None] | None = None
         try:
             await self.over.wait()
             drive.cancel()
@@ -184,9 +188,10 @@ class Session:
         except (OSError, asyncio.TimeoutError):
             pass
         finally:
-            for task in (writer, drive, ticker):
+            tasks = [task for task in (writer, drive, ticker, reading) if task is not None]
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(writer, drive, ticker, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
             sock.close()
 
     async def read_off(self) -> None:
@@ -340,10 +345,7 @@ class Session:
         if kind == PADDING and any(source.take(source.left)):
             raise Violation("PADDING is not zero")
         if kind == MSG:
-            size = source.varint()
-            if size > self.config.max_message:
-                raise Violation("a message is too large", TOO_LARGE)
-            self.on_message(source.take(size), False)
+            self.on_message(source.sized(), False)
         elif kind == END:
             count, code, reason = source.varint(), source.code(), source.reason()
             if count != self.received:
@@ -364,7 +366,7 @@ class Session:
                 raise Violation("a PONG that answers nothing")
             self.ping_sent, self.pong_at = None, now()
         elif kind == ASK:
-            if self.received > self.told and not self.not_taking:
+            if (self.received > self.told or not self.told_any) and not self.not_taking:
                 self.asked[1:] = [self.received]
         elif kind == DRAIN:
             if self.peer_drained:
@@ -503,15 +505,21 @@ class Session:
             self.ping_due, self.ping_sent = False, os.urandom(8)
             out += frame(PING, self.ping_sent)
         if self.stop_due:
-            self.stop_due, self.told, self.asked = False, self.taken, []
+            self.stop_due = False
+            self.tell()
             out += frame(STOP, self.taken)
         if self.peer_end and not self.final_sent and (self.not_taking or self.taken == self.received):  # [E-6]
-            self.final_sent, self.told, self.asked = True, self.taken, []
+            self.final_sent = True
+            self.tell()
             out += frame(FINAL, self.taken)
         if self.asked and self.taken >= self.asked[0]:
-            self.told, self.asked = self.taken, [mark for mark in self.asked if mark > self.taken]
+            self.tell()
             out += frame(RECEIPT, self.taken)
         return out
+
+    def tell(self) -> None:
+        self.told, self.told_any = self.taken, True
+        self.asked = [mark for mark in self.asked if mark > self.taken]
 
     # Ends
 
