@@ -88,7 +88,7 @@ async def record_0(s: Session) -> Params:
     params = None
     if kind == PARAMS:
         params = Params.parse(source.sized())
-    elif kind == ABORT:
+    elif kind == ABORT and s.initiator:
         code, reason = source.code(), source.reason()
     else:
         raise Violation("record 0 does not hold what it must")

@@ -513,6 +513,7 @@ class Session:
             self.tell()
             out += frame(FINAL, self.taken)
         if self.asked and self.taken >= self.asked[0]:
+            self.own_credit -= self.taken == self.told
             self.tell()
             out += frame(RECEIPT, self.taken)
         return out
