@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 from config import Params
 from noise import Noise, public_of, sizes
-from wire import (ABORT, BATCH, INTERNAL, NO_COMMON, PARAMS, REFUSED, Fields, HandshakeEnd, Violation, frame, sized)
+from wire import (ABORT, BATCH, INTERNAL, NO_COMMON, PADDING, PARAMS, REFUSED, HandshakeEnd, Violation, frame,
+                  frames, sized)
 
 if TYPE_CHECKING:
     from session import Session
@@ -34,15 +35,15 @@ async def initiate(s: Session) -> None:
     if status != 0:
         raise HandshakeEnd("not a status byte, or not its length")
     noise.read((await s.body(1 + size[1], 1 + size[1], HandshakeEnd))[1:])
-    if not accepted(s, noise.rs):  # [H-13]
+    if not accepted(s, noise.rs or b""):  # [H-13]
         raise HandshakeEnd("the peer's key is not accepted")
     s.put(noise.write())
     s.tx, s.rx = noise.split()
-    s.hash, s.remote = noise.h, noise.rs
+    s.hash, s.remote = noise.h, noise.rs or b""
     s.put_record(BATCH, frame(PARAMS, sized(config.params(config.protocols, noise.h))))  # [H-14]
     s.peer = await record_0(s)
     ours, theirs = config.protocols, s.peer.protocols
-    if (theirs is None) != (ours is None) or theirs and (len(theirs) != 1 or theirs[0] not in ours):
+    if (theirs is None) != (ours is None) or theirs and (len(theirs) != 1 or theirs[0] not in (ours or ())):
         raise Violation("the protocol that was picked was not offered", NO_COMMON)  # [H-22]
     s.protocol = theirs[0] if theirs else None
 
@@ -64,8 +65,8 @@ async def respond(s: Session) -> None:
     s.put(b"\0" + noise.write())
     noise.read(await s.body(size[2], size[2], HandshakeEnd))
     s.rx, s.tx = noise.split()
-    s.hash, s.remote = noise.h, noise.rs
-    if not accepted(s, noise.rs):  # [H-16]
+    s.hash, s.remote = noise.h, noise.rs or b""
+    if not accepted(s, s.remote):  # [H-16]
         raise Violation("the peer's key is not accepted", REFUSED)
     s.peer = await record_0(s)
     ours, theirs = config.protocols, s.peer.protocols
@@ -83,23 +84,17 @@ def accepted(s: Session, key: bytes) -> bool:
 async def record_0(s: Session) -> Params:
     """Reads record 0 of the peer [H-14] [H-15]."""
     plain = await s.record(4_112)  # [H-18]
-    source = Fields(plain[:-1])
-    kind = source.take(1)[0] if plain[-1] == BATCH and source.left else -1
-    params = None
-    if kind == PARAMS:
-        params = Params.parse(source.sized())
-    elif kind == ABORT and s.initiator:
-        code, reason = source.code(), source.reason()
-    else:
-        raise Violation("record 0 does not hold what it must")
-    if any(source.take(source.left)):  # PADDING is a zero byte followed by zeros
-        raise Violation("record 0 holds more than it may")
-    if params is None:
-        s.end("peer_aborted", "aborted by the peer", code, reason)
-        raise HandshakeEnd("aborted by the peer")
+    if plain[-1] != BATCH:
+        raise Violation("record 0 is not a BATCH")
+    found = frames(plain[:-1])
+    kind, values = next(found)
+    if kind == ABORT and s.initiator:
+        s.end("peer_aborted", "aborted by the peer", *values)
+    elif kind != PARAMS or any(kind != PADDING for kind, _ in found):
+        raise Violation("record 0 does not hold what it must, or more than it may")
     if s.outcome is not None:
         raise HandshakeEnd(s.detail)
-    return params
+    return Params.parse(values[0])
 
 
 async def handshake(s: Session) -> None:

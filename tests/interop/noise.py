@@ -126,7 +126,7 @@ class Noise:
             self.mix_hash(temp)
             self.cipher = Cipher(self.suite, key)
         else:  # ee, es, se: the first letter is the initiator's key, the second the responder's
-            ours, theirs = token if self.initiator else reversed(token)
+            ours, theirs = token if self.initiator else token[::-1]
             remote = X25519PublicKey.from_public_bytes((self.re if theirs == "e" else self.rs) or b"")
             try:
                 self.mix_key((self.e if ours == "e" else self.s).exchange(remote))

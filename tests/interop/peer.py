@@ -75,7 +75,7 @@ async def echo(session: Session) -> None:
         stopped = session.peer_stop is not None
         if stopped and not session.finished:
             session.finish()
-        what, value = (session.todo_bytes < ROOM and session.next()) or ("", None)
+        what, value = (session.todo_bytes < ROOM and session.next()) or ("", b"")
         with contextlib.suppress(NotAllowed):
             if what == "message" and not stopped:
                 if len(value) > session.peer.max_message:
@@ -134,7 +134,8 @@ class Shim:
         return self.session
 
     async def run(self) -> None:
-        loop, lines = asyncio.get_running_loop(), asyncio.Queue()
+        loop = asyncio.get_running_loop()
+        lines: asyncio.Queue[str] = asyncio.Queue()
 
         def read() -> None:
             for line in sys.stdin:
@@ -217,7 +218,7 @@ class Shim:
     async def do_recv(self, within_ms: int) -> dict[str, Any]:
         session = self.open()
         await session.wait(lambda: bool(session.items) or session.outcome is not None, within_ms / 1000)
-        what, value = session.next() or ("", None)
+        what, value = session.next() or ("", b"")
         if what:
             return {what: value.hex() if what == "message" else value}
         if session.outcome is not None and session.outcome["cause"] != "ended":
@@ -330,7 +331,8 @@ async def listen(address: str, config: Config, sessions: int | None) -> int:
 
 
 async def connect(address: str, config: Config, count: int | None) -> int:
-    session, wrong = Session(config, True), []
+    session = Session(config, True)
+    wrong: list[str] = []
     connection = await dial(address)
     app = echo(session) if count is None else talk(session, count, wrong)
     good = await one(session, connection, app)
