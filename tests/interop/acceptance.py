@@ -16,6 +16,24 @@ def prologue(hello: bytes, context: bytes) -> bytes:  # [H-2]
     return b"duologue/1" + hello + len(context).to_bytes(2, "big") + context
 
 
+def judge_hello(first: bytes, suites: list[int], patterns: list[int]) -> str:  # [W-8]
+    """Judges the first ten bytes of an initiator."""
+    length, hello = int.from_bytes(first[:2], "big"), first[2:]
+    if hello[:3] != b"duo":
+        return "close"
+    if hello[3] != 1 or hello[4] not in suites or hello[5] not in patterns or any(hello[6:]):
+        return "refusal_list"
+    return "proceed" if length == 8 + sizes(hello[4], hello[5])[0] else "close"
+
+
+def judge_answer(first: bytes, size: int) -> str:  # [W-10]
+    """Judges the first three bytes of a responder, or two if they tell a length of 0; `size` is that of message 2."""
+    length = int.from_bytes(first[:2], "big")
+    if length and first[2] == 0 and length == 1 + size:
+        return "proceed"
+    return "refused" if length in range(4, 98, 3) and first[2] == 1 else "end"
+
+
 async def initiate(s: Session) -> None:
     config = s.config
     s.suite, s.pattern = config.suites[0], config.patterns[0]
@@ -23,18 +41,16 @@ async def initiate(s: Session) -> None:
     hello = b"duo" + bytes([1, s.suite, s.pattern, 0, 0])  # [W-7]
     noise = Noise(s.suite, s.pattern, True, prologue(hello, config.context), config.secret, config.remote, config.psk)
     s.put(hello + noise.write())
-    await s.need(2)  # [W-10]
+    await s.need(2)
     length = int.from_bytes(s.input[:2], "big")
-    if length != 1 + size[1] and length not in range(4, 98, 3):
-        raise HandshakeEnd(f"a length of {length}")
-    await s.need(3)
-    status = s.input[2]
-    if status == 1 and length in range(4, 98, 3):
+    await s.need(3 if length else 2)
+    judgement = judge_answer(bytes(s.input[:3]), size[1])
+    if judgement == "refused":  # and not tried again [W-11]
         refusal = await s.body(length, length, HandshakeEnd)
         raise HandshakeEnd(f"refused; the peer takes {refusal[1:].hex(' ', 3)}")
-    if status != 0:
+    if judgement != "proceed":
         raise HandshakeEnd("not a status byte, or not its length")
-    noise.read((await s.body(1 + size[1], 1 + size[1], HandshakeEnd))[1:])
+    noise.read((await s.body(length, length, HandshakeEnd))[1:])
     if not accepted(s, noise.rs or b""):  # [H-13]
         raise HandshakeEnd("the peer's key is not accepted")
     s.put(noise.write())
@@ -53,13 +69,13 @@ async def respond(s: Session) -> None:
     await s.need(10)  # [W-8]
     hello = bytes(s.input[2:10])
     s.suite, s.pattern = hello[4], hello[5]
-    if hello[:3] != b"duo":
-        raise HandshakeEnd("not a hello")
-    if hello[3] != 1 or s.suite not in config.suites or s.pattern not in config.patterns or any(hello[6:]):
+    judgement = judge_hello(bytes(s.input[:10]), config.suites, config.patterns)
+    if judgement == "refusal_list":
         s.put(b"\1" + b"".join(bytes([1, suite, pattern]) for suite in config.suites for pattern in config.patterns))
+    if judgement != "proceed":
         raise HandshakeEnd(f"the hello {hello.hex()} is not taken")
     size = sizes(s.suite, s.pattern)
-    message = (await s.body(8 + size[0], 8 + size[0], HandshakeEnd))[8:]
+    message = (await s.body(8 + size[0], 8 + size[0], HandshakeEnd))[8:]  # [H-3]
     noise = Noise(s.suite, s.pattern, False, prologue(hello, config.context), config.secret, None, config.psk)
     noise.read(message)
     s.put(b"\0" + noise.write())

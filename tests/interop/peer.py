@@ -20,6 +20,7 @@ from typing import Any
 from config import Config
 from noise import public_of
 from session import Session
+from vectors import replay
 from wire import INTERNAL, NotAllowed
 
 ROOM = 16 * 1024 * 1024  # of echoes that wait to be written, before an echo takes no more
@@ -372,6 +373,7 @@ def main() -> int:
     face.add_argument("--shim", action="store_true", help="the control protocol on stdin and stdout")
     face.add_argument("--listen", metavar="ADDR", help="an echo, as responder")
     face.add_argument("--connect", metavar="ADDR", help="an echo, as initiator")
+    face.add_argument("--vectors", metavar="PATH", help="replay the vectors of this directory or file")
     face.add_argument("--public-key", action="store_true", help="prints the public key of the secret")
     parser.add_argument("--config", metavar="FILE", help="JSON, as in the control protocol; - is stdin")
     parser.add_argument("--suite", type=int, action="append", metavar="ID")
@@ -388,6 +390,8 @@ def main() -> int:
     if options.shim:
         asyncio.run(Shim().run())
         return 0
+    if options.vectors:
+        return replay(options.vectors)
     try:
         config = configure(options)
         address = os.environ.get("DUOLOGUE_ADDRESS", "") if "env" in (options.listen, options.connect) else ""
