@@ -15,7 +15,7 @@ use super::{
     wakers::Side,
 };
 use crate::{
-    proto::{Outcome, Peer, ReceiveError},
+    proto::{Ended, Outcome, Peer, ReceiveError},
     wire::Code,
 };
 
@@ -157,6 +157,14 @@ impl Receiver {
     #[must_use]
     pub fn taken_count(&self) -> u64 {
         self.link.incoming().path.taken_count()
+    }
+
+    /// The code and the reason with which the peer ended its direction, once everything before is received.
+    #[must_use]
+    pub fn peer_end(&self) -> Option<Ended> {
+        let incoming = self.link.incoming();
+        let complete = incoming.path.is_complete();
+        complete.then(|| incoming.path.peer_ended().cloned())?
     }
 
     /// Takes no more messages and waits for the end of the whole session.

@@ -271,6 +271,19 @@ impl Sender {
         poll_fn(|cx| link.poll_end(cx, Side::Sender, timer)).await
     }
 
+    /// Waits until the session is over, whoever ends it, and says how it ended. Ends nothing by itself.
+    ///
+    /// For a task that may learn beside its own work that nobody listens any more. Messages that nobody
+    /// has received by then can still be received; the outcome does not count them as taken.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost.
+    pub async fn wait_outcome(&mut self) -> Outcome {
+        let Self { link, timer } = self;
+        poll_fn(|cx| link.poll_end(cx, Side::Sender, timer)).await
+    }
+
     /// Ends the session at once, in both directions, with a code and a reason that the peer sees.
     ///
     /// # Cancel safety

@@ -87,7 +87,8 @@ impl Link {
             Poll::Ready(Ok(0)) => path.input_ended(),
             Poll::Ready(Ok(_bytes)) => {
                 *used = now;
-                path.waits(false, now);
+                // Bytes are no sign of life, only a sign that we are reading (spec: L-3).
+                path.waits(true, now);
             }
             Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
             Poll::Ready(Err(error)) => path.fail(Cause::TransportFailed(error.kind())),
