@@ -165,7 +165,7 @@ impl SharedSender {
                 break position;
             }
             guard.armed = true;
-            let limit = shared.link.fixed.limits.write_stall;
+            let limit = shared.link.fixed.limits().write_stall;
             if tokio::time::timeout(limit, room).await.is_err() {
                 return Err(SendError::NotPumped);
             }
