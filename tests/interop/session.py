@@ -56,7 +56,6 @@ class Session:
         self.peer_end = self.peer_drained = self.not_taking = self.stop_due = False
         self.stopped_at: int | None = None
         self.final_sent = self.final_written = False
-        self.told_any = False
         self.asked: list[int] = []  # counts at which a RECEIPT is owed: the first and the last asked for [T-17]
         # life
         self.pong_due: bytes | None = None
@@ -359,7 +358,7 @@ class Session:
                 raise Violation("a PONG that answers nothing")
             self.ping_sent, self.pong_at = None, now()
         elif kind == ASK:
-            if (self.received > self.told or not self.told_any) and not self.not_taking:
+            if self.received > self.told and not self.not_taking:
                 self.asked[1:] = [self.received]
         elif kind == DRAIN:
             if self.peer_drained:
@@ -506,13 +505,12 @@ class Session:
             self.tell()
             out += frame(FINAL, self.taken)
         if self.asked and self.taken >= self.asked[0]:
-            self.own_credit -= self.taken == self.told
             self.tell()
             out += frame(RECEIPT, self.taken)
         return out
 
     def tell(self) -> None:
-        self.told, self.told_any = self.taken, True
+        self.told = self.taken
         self.asked = [mark for mark in self.asked if mark > self.taken]
 
     # Ends
