@@ -395,7 +395,7 @@ impl Session {
     #[must_use]
     pub fn remaining_age(&self) -> Option<Duration> {
         let fixed = &self.sender.link.fixed;
-        let end = fixed.born.checked_add(fixed.limits.age?)?;
+        let end = fixed.born.checked_add(fixed.limits().age?)?;
         Some(end.saturating_duration_since(link::now()))
     }
 

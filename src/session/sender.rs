@@ -109,7 +109,7 @@ impl Sender {
         if outgoing.path.is_stopped() {
             return (taken, Some(SendError::Stopped { taken, sent }));
         }
-        let broken = outgoing.broken.clone();
+        let broken = outgoing.broken.as_deref().cloned();
         drop(outgoing);
         let over = self.link.outcome().map(|outcome| outcome.cause.clone());
         (taken, broken.or(over).map(SendError::Over))
@@ -381,7 +381,7 @@ impl Link {
             self.wakers.write.register(Side::Sender, cx.waker());
             let written = self.write(&mut outgoing, now);
             if let Some(cause) = &outgoing.broken {
-                return Poll::Ready(Err(SendError::Over(cause.clone())));
+                return Poll::Ready(Err(SendError::Over(Cause::clone(cause))));
             }
             if written.is_ready() {
                 self.wakers.write.forget(Side::Sender);
@@ -436,7 +436,7 @@ impl Link {
                 return Some(Err(SendError::Stopped { taken, sent }));
             }
             if let Some(cause) = &outgoing.broken {
-                return Some(Err(SendError::Over(cause.clone())));
+                return Some(Err(SendError::Over(Cause::clone(cause))));
             }
         }
         let incoming = self.try_incoming()?;
