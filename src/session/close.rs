@@ -8,7 +8,7 @@ use core::{
 use std::time::Instant;
 
 use super::{
-    link::{Incoming, LastWord, Link, Outgoing, now},
+    link::{LastWord, Link, now},
     timer::Timer,
     wakers::Side,
 };
@@ -177,8 +177,8 @@ impl Link {
     }
 
     fn give_up(&self) {
-        let mut incoming: std::sync::MutexGuard<'_, Incoming> = self.incoming();
-        let mut outgoing: std::sync::MutexGuard<'_, Outgoing> = self.outgoing();
+        let mut incoming = self.incoming();
+        let mut outgoing = self.outgoing();
         self.heed_mail(&mut outgoing, now());
         if self.outcome().is_some() || self.cause(&incoming, &outgoing).is_some() {
             return;

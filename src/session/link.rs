@@ -2,13 +2,16 @@
 //!
 //! Locks are short and never held across an await. Order: `incoming` before `outgoing`; whoever holds
 //! `outgoing` only tries `incoming`. The receiver only tries `outgoing`: what it wants said stands in the
-//! mail, and whoever holds `outgoing` looks there again after letting go.
+//! mail, and whoever lets go of `outgoing` looks there again.
 
 mod driving;
 mod reading;
+#[cfg(test)]
+mod tests;
 mod writing;
 
 use core::{
+    ops::{Deref, DerefMut},
     sync::atomic::{AtomicBool, Ordering},
     task::Poll,
 };
@@ -78,6 +81,17 @@ pub(super) struct Incoming {
     read_size: usize,
     used: Instant,
 }
+
+/// The sending side, held.
+pub(super) struct Held<'a> {
+    guard: MutexGuard<'a, Outgoing>,
+    // Dropped behind the guard.
+    _again: LookAgain<'a>,
+}
+
+/// Whoever lets go of the sending side looks at the mail once more: the half that posted something while
+/// it was held could not take it along, and may wait already.
+struct LookAgain<'a>(&'a Link);
 
 /// What passes between the halves without waiting.
 struct Mail {
@@ -180,8 +194,19 @@ impl Link {
         }
     }
 
-    pub(super) fn outgoing(&self) -> MutexGuard<'_, Outgoing> {
-        lock(&self.outgoing)
+    pub(super) fn outgoing(&self) -> Held<'_> {
+        self.held(lock(&self.outgoing))
+    }
+
+    fn try_outgoing(&self) -> Option<Held<'_>> {
+        try_lock(&self.outgoing).map(|guard| self.held(guard))
+    }
+
+    fn held<'a>(&'a self, guard: MutexGuard<'a, Outgoing>) -> Held<'a> {
+        Held {
+            guard,
+            _again: LookAgain(self),
+        }
     }
 
     pub(super) fn incoming(&self) -> MutexGuard<'_, Incoming> {
@@ -276,6 +301,28 @@ impl Link {
             (Some(Cause::TransportEnded), Some(broken)) => Some(broken.clone()),
             (Some(cause), _) => Some(cause.clone()),
             (None, _) => None,
+        }
+    }
+}
+
+impl Deref for Held<'_> {
+    type Target = Outgoing;
+
+    fn deref(&self) -> &Outgoing {
+        &self.guard
+    }
+}
+
+impl DerefMut for Held<'_> {
+    fn deref_mut(&mut self) -> &mut Outgoing {
+        &mut self.guard
+    }
+}
+
+impl Drop for LookAgain<'_> {
+    fn drop(&mut self) {
+        if self.0.mail_waits.load(Ordering::SeqCst) {
+            self.0.wakers.news.wake_all();
         }
     }
 }

@@ -25,7 +25,7 @@ impl Link {
     ) -> Option<Instant> {
         self.wakers.news.register(side, waker);
         self.drive_reading(side, waker, now);
-        if let Some(mut outgoing) = try_lock(&self.outgoing) {
+        if let Some(mut outgoing) = self.try_outgoing() {
             self.wakers.write.register(side, waker);
             if self.write(&mut outgoing, now).is_ready() {
                 self.wakers.write.forget(side);
@@ -116,7 +116,7 @@ impl Link {
     }
 
     fn ping(&self, now: Instant) {
-        if let Some(mut outgoing) = try_lock(&self.outgoing) {
+        if let Some(mut outgoing) = self.try_outgoing() {
             let _over = outgoing.path.keep_alive(now);
             lock(&self.mail).pinging = true;
             self.mail_waits.store(true, Ordering::SeqCst);
@@ -137,7 +137,7 @@ impl Link {
         }
         if !life.expired && next.passed(expire_at, now) {
             self.with_life(|life| life.expired = true);
-            if let Some(mut outgoing) = try_lock(&self.outgoing) {
+            if let Some(mut outgoing) = self.try_outgoing() {
                 let _over = outgoing.path.finish(Code::EXPIRED, "", now);
                 self.mail_waits.store(true, Ordering::SeqCst);
             }
@@ -173,7 +173,7 @@ impl Link {
             incoming.path.release();
             incoming.read_size = READ_FIRST;
             drop(incoming);
-            if let Some(mut outgoing) = try_lock(&self.outgoing) {
+            if let Some(mut outgoing) = self.try_outgoing() {
                 outgoing.path.release();
             }
         }
