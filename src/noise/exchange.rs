@@ -22,6 +22,9 @@ pub(crate) enum Role {
     Responder,
 }
 
+/// Places for a PSK in snow's state.
+const PSK_PLACES: usize = 10;
+
 /// What a handshake starts from.
 pub(crate) struct Setup<'a> {
     pub(crate) role: Role,
@@ -46,7 +49,6 @@ pub(crate) struct Exchange {
     role: Role,
     provider: Provider,
     kind: AeadKind,
-    psk: bool,
 }
 
 impl fmt::Debug for Exchange {
@@ -96,7 +98,6 @@ impl Exchange {
             role: setup.role,
             provider: setup.provider,
             kind: AeadKind::of(setup.suite),
-            psk: setup.pattern.uses_psk(),
         })
     }
 
@@ -168,12 +169,29 @@ impl Exchange {
     }
 }
 
+/// A state that has seen no secret.
+fn blank(provider: Provider) -> Result<HandshakeState, snow::Error> {
+    let resolver = Resolver {
+        backend: provider.backend(),
+        known: None,
+    };
+    let params = "Noise_NN_25519_ChaChaPoly_SHA256".parse()?;
+    Builder::with_resolver(params, Box::new(resolver)).build_initiator()
+}
+
 impl Drop for Exchange {
     // spec: H-12
     fn drop(&mut self) {
-        if self.psk {
-            // snow wipes nothing: whatever became of the handshake, its copy goes.
-            let _overwritten = self.state.set_psk(0, &[0; 32]);
+        // snow wipes nothing. Its chaining key, from which the session's first keys follow, and its copy of the PSK
+        // stand in its state: another state takes its place.
+        if let Ok(blank) = blank(self.provider) {
+            *self.state = blank;
         }
+        // Places without a PSK may hold what stood on the stack when the other state was made.
+        for place in 0..PSK_PLACES {
+            let _overwritten = self.state.set_psk(place, &[0; 32]);
+        }
+        // What is about to be freed must not look as if it need not be written.
+        core::hint::black_box(&mut self.state);
     }
 }

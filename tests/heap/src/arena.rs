@@ -120,6 +120,16 @@ impl Freed {
             .count()
     }
 
+    /// The length of the first block with these bytes, and where they stand in it.
+    #[must_use]
+    pub fn find(&self, secret: &[u8]) -> Option<(usize, usize)> {
+        self.blocks().find_map(|block| {
+            let mut windows = block.windows(secret.len());
+            let at = windows.position(|window| window == secret)?;
+            Some((block.len(), at))
+        })
+    }
+
     /// Every stretch of `N` bytes that is not one byte again and again, each once.
     #[must_use]
     pub fn stretches<const N: usize>(&self) -> Vec<[u8; N]> {

@@ -1,5 +1,11 @@
 //! The meter counts what it should, and finds what was left behind.
 
+use std::{
+    future::{Future, poll_fn},
+    mem::take,
+    task::{Context, Poll, Waker},
+};
+
 use duologue_heap::{Heap, Meter, unmetered};
 
 #[global_allocator]
@@ -57,17 +63,26 @@ fn what_was_freed_unwiped_is_found_and_what_was_wiped_is_not() {
     assert_eq!(freed.count(&[0xee; 32]), 0);
 }
 
-#[tokio::test]
-async fn the_polls_of_a_future_are_counted() {
+#[test]
+fn the_polls_of_a_future_are_counted() {
     let mut meter = Meter::new();
-    let size = meter
-        .future(|| async {
-            let held = vec![0_u8; 70_000];
-            tokio::task::yield_now().await;
-            held.len()
+    let mut first = true;
+    let mut future = Box::pin(meter.future(|| async {
+        let held = vec![0_u8; 70_000];
+        poll_fn(|_cx| {
+            if take(&mut first) {
+                Poll::Pending
+            } else {
+                Poll::Ready(())
+            }
         })
         .await;
-    assert_eq!(size, 70_000);
+        held.len()
+    }));
+    let mut context = Context::from_waker(Waker::noop());
+    assert!(future.as_mut().poll(&mut context).is_pending());
+    assert_eq!(future.as_mut().poll(&mut context), Poll::Ready(70_000));
+    drop(future);
     assert!((70_000..71_000).contains(&meter.peak()), "{}", meter.peak());
     assert_eq!(meter.live(), 0);
 }
