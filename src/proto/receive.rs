@@ -29,10 +29,13 @@ pub struct ReceivePath {
     queue: VecDeque<Item>,
     queued: usize,
     assembly: Assembly,
+    /// Where the next message in pieces is assembled.
+    spare: BytesMut,
     judge: Judge,
     counts: Counts,
     clock: Clock,
-    failure: Option<Cause>,
+    /// Boxed, as what ends a session: an idle one must not carry the room for it.
+    failure: Option<Box<Cause>>,
     max_message: usize,
 }
 
@@ -79,6 +82,7 @@ impl ReceivePath {
             queue: VecDeque::new(),
             queued: 0,
             assembly: Assembly::None,
+            spare: BytesMut::new(),
             judge: Judge::new(Credit::new(idle, now)),
             counts: Counts {
                 taking: config.taking(),
@@ -103,7 +107,7 @@ impl ReceivePath {
 
     /// Fails for this cause, unless it has failed already. Whole messages are still handed out.
     pub fn fail(&mut self, cause: Cause) {
-        self.failure.get_or_insert(cause);
+        self.failure.get_or_insert_with(|| Box::new(cause));
     }
 
     /// Whether more input is wanted: it has not ended and there is room for what it brings.
@@ -128,7 +132,7 @@ impl ReceivePath {
             match self.open_next(facts, now) {
                 Ok(true) => {}
                 Ok(false) if self.input_ended => {
-                    self.failure = Some(Cause::TransportEnded);
+                    self.failure = Some(Box::new(Cause::TransportEnded));
                     return Processed::Ended;
                 }
                 Ok(false) => return Processed::NeedInput,
@@ -147,7 +151,7 @@ impl ReceivePath {
             self.judge.notices.abort = cause.code();
         }
         self.assembly = Assembly::None;
-        self.failure = Some(cause);
+        self.failure = Some(Box::new(cause));
     }
 
     fn open_next(&mut self, facts: &Facts, now: Instant) -> Result<bool, Cause> {
@@ -362,6 +366,12 @@ impl ReceivePath {
         self.queue.is_empty()
     }
 
+    /// About how many bytes of messages wait to be taken.
+    #[must_use]
+    pub fn untaken(&self) -> usize {
+        self.queued
+    }
+
     /// Whether untaken messages keep it from reading on.
     #[must_use]
     pub fn is_blocked(&self) -> bool {
@@ -371,7 +381,7 @@ impl ReceivePath {
     /// Why it opens no more records.
     #[must_use]
     pub fn failure(&self) -> Option<&Cause> {
-        self.failure.as_ref()
+        self.failure.as_deref()
     }
 
     /// What the peer's END said, once it is read.
@@ -442,6 +452,13 @@ impl ReceivePath {
         self.clock.ping_at()
     }
 
+    /// Whether there are buffers that [`ReceivePath::release`] may give back.
+    #[must_use]
+    pub fn owns_memory(&self) -> bool {
+        let kept = self.input.capacity().max(self.spare.capacity());
+        kept.max(self.queue.capacity()) > 0
+    }
+
     /// Gives memory back while no part of a record waits in it.
     pub fn release(&mut self) {
         if self.input.is_empty() {
@@ -450,6 +467,7 @@ impl ReceivePath {
         if self.queue.is_empty() {
             self.queue = VecDeque::new();
         }
+        self.spare = BytesMut::new();
     }
 }
 

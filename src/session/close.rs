@@ -40,7 +40,7 @@ impl Link {
         let both = closing.sender_done && closing.receiver_done;
         drop(closing);
         if both {
-            let deadline = now().checked_add(self.fixed.limits.end);
+            let deadline = now().checked_add(self.fixed.limits().end);
             self.with_life(|life| life.closing = life.closing.or(deadline));
         }
         self.wakers.news.wake_all();

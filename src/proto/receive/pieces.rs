@@ -8,7 +8,7 @@ use super::{Item, ReceivePath};
 use crate::{
     noise::TAG,
     proto::{notices::Facts, outcome::Cause},
-    wire::{self, Kind, Violation},
+    wire::{self, Kind, UNTAKEN, Violation},
 };
 
 /// A message in pieces.
@@ -60,8 +60,9 @@ impl ReceivePath {
         if kind == Kind::Piece {
             self.assembly = Assembly::Keeping(kept);
         } else {
-            let length = kept.len();
-            self.keep(Item::Message(kept.freeze()), length);
+            let message = self.assembled(kept);
+            let length = message.len();
+            self.keep(Item::Message(message), length);
         }
         Ok(())
     }
@@ -74,9 +75,10 @@ impl ReceivePath {
                 return Err(Violation::too_large());
             }
             Assembly::None => body.freeze(),
-            Assembly::Keeping(kept) => {
+            Assembly::Keeping(mut kept) => {
                 self.fits(kept.len(), body.len())?;
-                [kept.freeze(), body.freeze()].concat().into()
+                kept.extend_from_slice(&body);
+                self.assembled(kept)
             }
             Assembly::Dropping(dropped) => {
                 self.fits(dropped, body.len())?;
@@ -110,7 +112,19 @@ impl ReceivePath {
             self.assembly = Assembly::Dropping(kept.saturating_add(body.len()));
             return Ok(());
         }
-        self.assembly = Assembly::Keeping(BytesMut::from(body));
+        let mut kept = core::mem::take(&mut self.spare);
+        kept.extend_from_slice(body);
+        self.assembly = Assembly::Keeping(kept);
         Ok(())
+    }
+
+    /// A message that is whole. Its buffer serves again once it is dropped, unless it is so large that
+    /// a small message behind it would keep too much.
+    fn assembled(&mut self, mut kept: BytesMut) -> Bytes {
+        let message = kept.split().freeze();
+        if message.len().saturating_add(kept.capacity()) <= UNTAKEN {
+            self.spare = kept;
+        }
+        message
     }
 }
