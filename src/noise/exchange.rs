@@ -3,7 +3,7 @@
 use core::fmt;
 
 use snow::{Builder, HandshakeState, params::NoiseParams};
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 use super::{
     cipher::{Opener, Sealer},
@@ -155,8 +155,9 @@ impl Exchange {
             .get_handshake_hash()
             .first_chunk::<32>()
             .ok_or(ExchangeError)?;
-        let (first, second) = self.state.dangerously_get_raw_split();
-        let (first, second) = (Zeroizing::new(first), Zeroizing::new(second));
+        let mut split = self.state.dangerously_get_raw_split();
+        let (first, second) = (Zeroizing::new(split.0), Zeroizing::new(split.1));
+        split.zeroize();
         let (ours, theirs) = match self.role {
             Role::Initiator => (first, second),
             Role::Responder => (second, first),
@@ -167,6 +168,13 @@ impl Exchange {
             Opener::new(self.provider, self.kind, &theirs).map_err(|_refused| ExchangeError)?;
         Ok((sealer, opener, hash))
     }
+}
+
+/// Overwrites what the handshake's steps left on the stack: a value made there keeps it in the places it does not use.
+#[inline(never)]
+fn clean_stack() {
+    let mut below = [0_u8; 32 * 1024];
+    core::hint::black_box(&mut below);
 }
 
 /// A state that has seen no secret.
@@ -183,11 +191,12 @@ impl Drop for Exchange {
     // spec: H-12
     fn drop(&mut self) {
         // snow wipes nothing. Its chaining key, from which the session's first keys follow, and its copy of the PSK
-        // stand in its state: another state takes its place.
+        // stand in its state: another state takes its place, made on a stack that holds no keys of this handshake.
+        clean_stack();
         if let Ok(blank) = blank(self.provider) {
             *self.state = blank;
         }
-        // Places without a PSK may hold what stood on the stack when the other state was made.
+        // A place without a PSK is not written when it is made.
         for place in 0..PSK_PLACES {
             let _overwritten = self.state.set_psk(place, &[0; 32]);
         }

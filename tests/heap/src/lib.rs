@@ -130,6 +130,12 @@ unsafe impl GlobalAlloc for Heap {
         if !grown.is_null() {
             self.went(layout.size());
             self.came(size);
+            if let Some(more) = size.checked_sub(layout.size())
+                && searches()
+            {
+                // SAFETY: the block has `size` bytes now, and the last of them are new.
+                unsafe { grown.add(layout.size()).write_bytes(0, more) };
+            }
         }
         grown
     }
@@ -192,6 +198,9 @@ impl Meter {
 
     /// Runs something; may be called again and again.
     pub fn run<T>(&mut self, what: impl FnOnce() -> T) -> T {
+        if self.0.keeps {
+            clean_stack();
+        }
         let _section = Section::begin(&raw mut *self.0);
         what()
     }
@@ -237,8 +246,21 @@ impl Meter {
 
 /// Runs something that no meter counts, inside of what one does.
 pub fn unmetered<T>(what: impl FnOnce() -> T) -> T {
-    let _section = Section::begin(null_mut());
-    what()
+    let section = Section::begin(null_mut());
+    let result = what();
+    drop(section);
+    if searches() {
+        clean_stack();
+    }
+    result
+}
+
+/// What others left on the stack must not look as if the code in the meter had left it: a value that is moved
+/// takes along what stood in the places that it does not use.
+#[inline(never)]
+fn clean_stack() {
+    let mut frames = [0_u8; 256 * 1024];
+    std::hint::black_box(&mut frames);
 }
 
 /// Puts back the meter that ran before, after a panic too.

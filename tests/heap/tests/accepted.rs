@@ -23,7 +23,7 @@ use duologue_heap::{Heap, Meter};
 static HEAP: Heap = Heap::new();
 
 /// What a session may hold beside one message of the greatest size: see the manual's page on back-pressure.
-const CONSTANT: isize = 2 * 1024 * 1024;
+const CONSTANT: isize = 1024 * 1024;
 
 /// Where an attack ends that would go on for ever.
 const ENOUGH: usize = 18 << 20;
@@ -70,7 +70,19 @@ fn message(bytes: &[u8]) -> RawFrame {
 }
 
 /// What the attacker says again and again.
-const ATTACKS: [(&str, Records); 12] = [
+const ATTACKS: [(&str, Records); 13] = [
+    (
+        "much that is withdrawn, then messages of one byte, each in a read of its own",
+        |session, turn| match turn {
+            1..=16 => Some(
+                (0..8)
+                    .flat_map(|_| session.seal(&RawRecord::Piece(vec![7; 65_518])))
+                    .collect(),
+            ),
+            17 => batch(session, &[RawFrame::Discard]),
+            _ => Some(session.seal(&RawRecord::Message(vec![1]))),
+        },
+    ),
     ("pieces without end", |session, _| {
         Some(session.seal(&RawRecord::Piece(vec![7; 65_518])))
     }),
