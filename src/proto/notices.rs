@@ -1,6 +1,6 @@
 //! What the two paths of a session tell each other, as values.
 
-use crate::wire::Code;
+use super::outcome::Cause;
 
 /// What the receive path wants the send path to say or to know: one slot each, so memory is constant.
 ///
@@ -12,7 +12,7 @@ pub struct Notices {
     pub(super) pong: Option<[u8; 8]>,
     pub(super) stop: Option<u64>,
     pub(super) final_receipt: Option<u64>,
-    pub(super) abort: Option<Code>,
+    pub(super) abort: Option<Cause>,
     pub(super) peer: PeerWord,
 }
 
@@ -34,7 +34,7 @@ impl Notices {
         self.pong = newer.pong.or(self.pong);
         self.stop = self.stop.or(newer.stop);
         self.final_receipt = self.final_receipt.or(newer.final_receipt);
-        self.abort = self.abort.or(newer.abort);
+        self.abort = self.abort.take().or(newer.abort);
         self.peer = newer.peer;
     }
 }

@@ -128,7 +128,7 @@ impl ReceivePath {
             match self.open_next(facts, now) {
                 Ok(true) => {}
                 Ok(false) if self.input_ended => {
-                    self.failure = Some(Cause::TransportEnded);
+                    self.end_for(Cause::TransportEnded);
                     return Processed::Ended;
                 }
                 Ok(false) => return Processed::NeedInput,
@@ -144,7 +144,7 @@ impl ReceivePath {
     // spec: T-20
     fn end_for(&mut self, cause: Cause) {
         if !matches!(cause, Cause::PeerAborted { .. }) {
-            self.judge.notices.abort = cause.code();
+            self.judge.notices.abort = Some(cause.clone());
         }
         self.assembly = Assembly::None;
         self.failure = Some(cause);
