@@ -467,3 +467,41 @@ async fn a_session_past_its_age_whose_peer_does_not_read_waits_without_spinning(
     let limit = SendError::Over(Cause::Timeout(TimeLimit::WriteStall));
     assert_eq!(sent.await, Err(limit));
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_unacknowledged_behind_the_peers_end_is_not_taken() {
+    // spec: E-6, E-14, T-16
+    let (alice, bob) = configs();
+    let (mut alice, mut bob) = pair_with(64 * 1024, &alice, &bob.acknowledge_explicitly()).await;
+    alice.send(b"1").await.unwrap();
+    alice.send(b"2").await.unwrap();
+    alice.finish().await.unwrap();
+    bob.recv().await.unwrap();
+    bob.acknowledge();
+    assert!(bob.recv().await.unwrap().is_some());
+    assert_eq!(bob.recv().await.unwrap(), None);
+    let (a, b) = tokio::join!(alice.close(), bob.close());
+    assert!(matches!(a.cause, Cause::Finished { .. }), "{a}");
+    assert!(
+        matches!(
+            a.sent,
+            Sent::Partial {
+                taken: 1,
+                sent: 2,
+                ..
+            }
+        ),
+        "{a}"
+    );
+    assert!(
+        matches!(
+            b.received,
+            Received::Stopped {
+                taken: 1,
+                sent: 2,
+                ..
+            }
+        ),
+        "{b}"
+    );
+}
