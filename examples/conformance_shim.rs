@@ -774,6 +774,10 @@ async fn echo_at(address: &str, options: &Options) -> Result<(), Box<dyn Error>>
         .starts(10_000, 10_000);
     let listener = Listener::bind(address, echo_config(options)?).await?;
     let mut listener = listener.admission(freely);
+    let place = json!({ "listening": listener.local_address().to_string() });
+    let mut output = tokio::io::stdout();
+    output.write_all(format!("{place}\n").as_bytes()).await?;
+    output.flush().await?;
     loop {
         if let Ok(mut session) = listener.accept().await {
             tokio::spawn(async move { echo(&mut session).await });

@@ -8,6 +8,7 @@ use core::{
 use std::{sync::Arc, time::Instant};
 
 use bytes::Bytes;
+use tokio::task::coop;
 
 use super::{
     link::{ENOUGH, Incoming, Link, Read, now},
@@ -293,6 +294,11 @@ impl Link {
                 self.serve(Side::Receiver, cx.waker(), now());
             }
             return Poll::Ready(Ok(Some(message)));
+        }
+        // Whoever takes one message after the other has others on its thread (threat: 97).
+        match coop::poll_proceed(cx) {
+            Poll::Ready(turn) => turn.made_progress(),
+            Poll::Pending => return Poll::Pending,
         }
         let now = now();
         self.wakers.news.register(Side::Receiver, cx.waker());
