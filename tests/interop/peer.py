@@ -14,7 +14,7 @@ import signal
 import socket
 import sys
 import threading
-from collections import Counter
+from collections import Counter, deque
 from typing import Any
 
 from config import Config
@@ -90,27 +90,32 @@ async def echo(session: Session) -> None:
 
 
 async def talk(session: Session, count: int, wrong: list[str]) -> None:
-    """Sends messages of mixed sizes, compares their echoes, and ends."""
-    await session.wait(lambda: session.established or session.outcome is not None)
+    """Sends messages of mixed sizes, compares their echoes as they come, and ends."""
     mixed = (0, 1, 200, 4_096, 32_749, 32_750, 65_519, 200_000)
-    expected = []
-    with contextlib.suppress(NotAllowed):
-        for i in range(count):
-            message = bytes([i % 251]) * min(mixed[i % len(mixed)], session.peer.max_message)
-            session.send(message)
-            expected.append(message)
-            if i % 16 == 15:
-                session.rekey()
-                session.request_receipt()
-                session.ping()
-            await session.wait(lambda: session.todo_bytes < ROOM or session.outcome is not None)
-        session.finish()
+    expected: deque[bytes] = deque()
+
+    async def speak() -> None:
+        await session.wait(lambda: session.established or session.outcome is not None)
+        with contextlib.suppress(NotAllowed):
+            for i in range(count):
+                message = bytes([i % 251]) * min(mixed[i % len(mixed)], session.peer.max_message)
+                expected.append(message)
+                session.send(message)
+                if i % 16 == 15:
+                    session.rekey()
+                    session.request_receipt()
+                    session.ping()
+                await session.wait(lambda: session.todo_bytes < ROOM // 16 or session.outcome is not None)
+            session.finish()
+
+    speaking = asyncio.ensure_future(speak())
     ended = False
     while not ended and await session.wait(lambda: bool(session.items) or session.outcome is not None):
-        what, value = session.next() or ("end", None)
+        what, value = session.next() or ("end", b"")
         ended = what == "end"
-        if what == "message" and (not expected or value != expected.pop(0)):
+        if what == "message" and (not expected or value != expected.popleft()):
             wrong.append("an echo is wrong")
+    await speaking
     if expected:
         wrong.append(f"{len(expected)} echoes are missing")
 
