@@ -8,7 +8,7 @@ use core::{
 use std::time::Instant;
 
 use super::{
-    link::{Incoming, LastWord, Link, Outgoing, now},
+    link::{LastWord, Link, now},
     timer::Timer,
     wakers::Side,
 };
@@ -40,7 +40,7 @@ impl Link {
         let both = closing.sender_done && closing.receiver_done;
         drop(closing);
         if both {
-            let deadline = now().checked_add(self.fixed.limits.end);
+            let deadline = now().checked_add(self.fixed.limits().end);
             self.with_life(|life| life.closing = life.closing.or(deadline));
         }
         self.wakers.news.wake_all();
@@ -59,8 +59,8 @@ impl Link {
             match self.settle_cause(now) {
                 Some(cause) => {
                     let incoming = self.incoming();
-                    let outgoing = self.outgoing();
-                    self.conclude(&incoming, &outgoing, cause);
+                    let mut outgoing = self.outgoing();
+                    self.conclude(&incoming, &mut outgoing, cause);
                     drop((incoming, outgoing));
                     // What the conclusion wants said must leave too.
                     next = self.drive(side, cx.waker(), now);
@@ -170,15 +170,15 @@ impl Link {
             let mut outgoing = self.outgoing();
             self.heed_mail(&mut outgoing, now());
             let cause = self.cause(&incoming, &outgoing).unwrap_or(Cause::Dropped);
-            self.conclude(&incoming, &outgoing, cause);
+            self.conclude(&incoming, &mut outgoing, cause);
         }
         self.best_effort();
         self.wakers.news.wake_all();
     }
 
     fn give_up(&self) {
-        let mut incoming: std::sync::MutexGuard<'_, Incoming> = self.incoming();
-        let mut outgoing: std::sync::MutexGuard<'_, Outgoing> = self.outgoing();
+        let mut incoming = self.incoming();
+        let mut outgoing = self.outgoing();
         self.heed_mail(&mut outgoing, now());
         if self.outcome().is_some() || self.cause(&incoming, &outgoing).is_some() {
             return;

@@ -2,13 +2,18 @@
 //!
 //! Locks are short and never held across an await. Order: `incoming` before `outgoing`; whoever holds
 //! `outgoing` only tries `incoming`. The receiver only tries `outgoing`: what it wants said stands in the
-//! mail, and whoever holds `outgoing` looks there again after letting go.
+//! mail, and whoever lets go of `outgoing` looks there again.
 
 mod driving;
 mod reading;
+#[cfg(test)]
+mod tests;
 mod writing;
 
+pub(super) use reading::ENOUGH;
+
 use core::{
+    ops::{Deref, DerefMut},
     sync::atomic::{AtomicBool, Ordering},
     task::Poll,
 };
@@ -45,7 +50,7 @@ pub(super) struct Link {
     mail_waits: AtomicBool,
     pub(super) wakers: Wakers,
     flags: Flags,
-    outcome: OnceLock<Outcome>,
+    outcome: OnceLock<Box<Outcome>>,
     closing: Mutex<Closing>,
     pub(super) fixed: Fixed,
 }
@@ -53,7 +58,7 @@ pub(super) struct Link {
 /// What never changes.
 pub(super) struct Fixed {
     pub(super) peer: Peer,
-    pub(super) limits: Limits,
+    config: Config,
     pub(super) born: Instant,
 }
 
@@ -69,7 +74,9 @@ pub(super) struct Outgoing {
     unflushed: bool,
     /// A coarse clock for what needs no better one.
     pub(super) now: Instant,
-    pub(super) broken: Option<Cause>,
+    used: Instant,
+    /// Boxed, as what ends a session: an idle one must not carry the room for it.
+    pub(super) broken: Option<Box<Cause>>,
 }
 
 pub(super) struct Incoming {
@@ -79,13 +86,24 @@ pub(super) struct Incoming {
     used: Instant,
 }
 
+/// The sending side, held.
+pub(super) struct Held<'a> {
+    guard: MutexGuard<'a, Outgoing>,
+    // Dropped behind the guard.
+    _again: LookAgain<'a>,
+}
+
+/// Whoever lets go of the sending side looks at the mail once more: the half that posted something while
+/// it was held could not take it along, and may wait already.
+struct LookAgain<'a>(&'a Link);
+
 /// What passes between the halves without waiting.
 struct Mail {
     notices: Option<Notices>,
     facts: Facts,
     stalled: Option<Instant>,
     pinging: bool,
-    abort: Option<(Code, String, Cause)>,
+    abort: Option<Box<(Code, String, Cause)>>,
     life: Life,
 }
 
@@ -129,6 +147,12 @@ pub(super) fn now() -> Instant {
     tokio::time::Instant::now().into_std()
 }
 
+impl Fixed {
+    pub(super) fn limits(&self) -> &Limits {
+        self.config.limits()
+    }
+}
+
 impl Link {
     pub(super) fn new(
         channel: Channel,
@@ -159,6 +183,7 @@ impl Link {
                 writer: Some(transport.writer),
                 unflushed: false,
                 now,
+                used: now,
                 broken: None,
             }),
             incoming: Mutex::new(Incoming {
@@ -174,14 +199,25 @@ impl Link {
             closing: Mutex::new(Closing::default()),
             fixed: Fixed {
                 peer,
-                limits: *config.limits(),
+                config: config.clone(),
                 born: now,
             },
         }
     }
 
-    pub(super) fn outgoing(&self) -> MutexGuard<'_, Outgoing> {
-        lock(&self.outgoing)
+    pub(super) fn outgoing(&self) -> Held<'_> {
+        self.held(lock(&self.outgoing))
+    }
+
+    fn try_outgoing(&self) -> Option<Held<'_>> {
+        try_lock(&self.outgoing).map(|guard| self.held(guard))
+    }
+
+    fn held<'a>(&'a self, guard: MutexGuard<'a, Outgoing>) -> Held<'a> {
+        Held {
+            guard,
+            _again: LookAgain(self),
+        }
     }
 
     pub(super) fn incoming(&self) -> MutexGuard<'_, Incoming> {
@@ -209,7 +245,7 @@ impl Link {
     }
 
     pub(super) fn outcome(&self) -> Option<&Outcome> {
-        self.outcome.get()
+        self.outcome.get().map(|outcome| &**outcome)
     }
 
     pub(super) fn set_split(&self) {
@@ -240,21 +276,29 @@ impl Link {
     pub(super) fn post_abort(&self, code: Code, reason: &str, cause: Cause) {
         lock(&self.mail)
             .abort
-            .get_or_insert((code, reason.to_owned(), cause));
+            .get_or_insert_with(|| Box::new((code, reason.to_owned(), cause)));
         self.mail_waits.store(true, Ordering::SeqCst);
     }
 
     /// Writes the outcome down, the first time; later calls change nothing (spec: E-12).
+    ///
+    /// What it says was sent is then all that ever will be.
     pub(super) fn conclude(
         &self,
         incoming: &Incoming,
-        outgoing: &Outgoing,
+        outgoing: &mut Outgoing,
         cause: Cause,
     ) -> &Outcome {
-        self.outcome.get_or_init(|| Outcome {
-            sent: outgoing.path.sent(),
-            received: incoming.path.received(),
-            cause,
+        self.heed_mail(outgoing, outgoing.now);
+        if !proto::is_over(&outgoing.path, &incoming.path) {
+            outgoing.path.shut(cause.clone());
+        }
+        self.outcome.get_or_init(|| {
+            Box::new(Outcome {
+                sent: outgoing.path.sent(),
+                received: incoming.path.received(),
+                cause,
+            })
         })
     }
 
@@ -273,9 +317,31 @@ impl Link {
         let failed = incoming.path.failure();
         match (failed, &outgoing.broken) {
             // A writer that failed shows as an end of the transport on the other side of it.
-            (Some(Cause::TransportEnded), Some(broken)) => Some(broken.clone()),
+            (Some(Cause::TransportEnded), Some(broken)) => Some(Cause::clone(broken)),
             (Some(cause), _) => Some(cause.clone()),
             (None, _) => None,
+        }
+    }
+}
+
+impl Deref for Held<'_> {
+    type Target = Outgoing;
+
+    fn deref(&self) -> &Outgoing {
+        &self.guard
+    }
+}
+
+impl DerefMut for Held<'_> {
+    fn deref_mut(&mut self) -> &mut Outgoing {
+        &mut self.guard
+    }
+}
+
+impl Drop for LookAgain<'_> {
+    fn drop(&mut self) {
+        if self.0.mail_waits.load(Ordering::SeqCst) {
+            self.0.wakers.news.wake_all();
         }
     }
 }

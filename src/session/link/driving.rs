@@ -25,7 +25,7 @@ impl Link {
     ) -> Option<Instant> {
         self.wakers.news.register(side, waker);
         self.drive_reading(side, waker, now);
-        if let Some(mut outgoing) = try_lock(&self.outgoing) {
+        if let Some(mut outgoing) = self.try_outgoing() {
             self.wakers.write.register(side, waker);
             if self.write(&mut outgoing, now).is_ready() {
                 self.wakers.write.forget(side);
@@ -47,7 +47,7 @@ impl Link {
         loop {
             let wants = incoming.path.wants_input();
             let before = incoming.path.arrived_count();
-            match self.read(&mut incoming, now) {
+            match self.read(&mut incoming, now, usize::MAX) {
                 Read::Yield => {
                     waker.wake_by_ref();
                     return;
@@ -84,7 +84,7 @@ impl Link {
             let mail = lock(&self.mail);
             (mail.stalled, mail.pinging)
         };
-        let stall_at = stalled.and_then(|since| since.checked_add(self.fixed.limits.write_stall));
+        let stall_at = stalled.and_then(|since| since.checked_add(self.fixed.limits().write_stall));
         if next.passed(stall_at, now) {
             self.time_out(TimeLimit::WriteStall);
         }
@@ -116,7 +116,7 @@ impl Link {
     }
 
     fn ping(&self, now: Instant) {
-        if let Some(mut outgoing) = try_lock(&self.outgoing) {
+        if let Some(mut outgoing) = self.try_outgoing() {
             let _over = outgoing.path.keep_alive(now);
             lock(&self.mail).pinging = true;
             self.mail_waits.store(true, Ordering::SeqCst);
@@ -125,29 +125,34 @@ impl Link {
 
     // spec: L-11
     fn age(&self, next: &mut Next, now: Instant) {
-        let Some(age) = self.fixed.limits.age else {
+        let Some(age) = self.fixed.limits().age else {
             return;
         };
         let life = self.life();
         let expire_at = self.fixed.born.checked_add(age);
-        let drain_at = expire_at.and_then(|at| at.checked_sub(self.fixed.limits.drain_before));
+        let drain_at = expire_at.and_then(|at| at.checked_sub(self.fixed.limits().drain_before));
         if !life.drain_told && next.passed(drain_at.map(|at| at.max(self.fixed.born)), now) {
             let within = expire_at.map_or(Duration::ZERO, |at| at.saturating_duration_since(now));
             self.drain(within, now);
         }
         if !life.expired && next.passed(expire_at, now) {
             self.with_life(|life| life.expired = true);
-            if let Some(mut outgoing) = try_lock(&self.outgoing) {
+            if let Some(mut outgoing) = self.try_outgoing() {
                 let _over = outgoing.path.finish(Code::EXPIRED, "", now);
                 self.mail_waits.store(true, Ordering::SeqCst);
             }
             self.wakers.news.wake_all();
         }
-        let end_at = expire_at.and_then(|at| at.checked_add(self.fixed.limits.end));
+        let end_at = expire_at.and_then(|at| at.checked_add(self.fixed.limits().end));
         if life.expired && self.outcome.get().is_none() && next.passed(end_at, now) {
-            self.incoming().path.fail(Cause::Expired);
-            self.post_abort(Code::EXPIRED, "", Cause::Expired);
-            self.wakers.news.wake_all();
+            let mut incoming = self.incoming();
+            // Said once: whoever waits for something else would be woken by it for ever.
+            if incoming.path.failure().is_none() {
+                incoming.path.fail(Cause::Expired);
+                drop(incoming);
+                self.post_abort(Code::EXPIRED, "", Cause::Expired);
+                self.wakers.news.wake_all();
+            }
         }
     }
 
@@ -163,19 +168,18 @@ impl Link {
     }
 
     fn release(&self, next: &mut Next, now: Instant) {
-        let Some(mut incoming) = try_lock(&self.incoming) else {
-            return;
-        };
-        if incoming.path.input().capacity() == 0 && incoming.read_size == READ_FIRST {
-            return;
-        }
-        if next.passed(incoming.used.checked_add(RELEASE_AFTER), now) {
+        if let Some(mut incoming) = try_lock(&self.incoming)
+            && incoming.path.owns_memory()
+            && next.passed(incoming.used.checked_add(RELEASE_AFTER), now)
+        {
             incoming.path.release();
             incoming.read_size = READ_FIRST;
-            drop(incoming);
-            if let Some(mut outgoing) = try_lock(&self.outgoing) {
-                outgoing.path.release();
-            }
+        }
+        if let Some(mut outgoing) = self.try_outgoing()
+            && outgoing.path.owns_memory()
+            && next.passed(outgoing.used.checked_add(RELEASE_AFTER), now)
+        {
+            outgoing.path.release();
         }
     }
 }
