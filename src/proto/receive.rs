@@ -155,11 +155,9 @@ impl ReceivePath {
         Processed::Busy
     }
 
-    // spec: T-20
+    // spec: T-20, E-16
     fn end_for(&mut self, cause: Cause) {
-        if !matches!(cause, Cause::PeerAborted { .. }) {
-            self.judge.notices.abort = Some(Box::new(cause.clone()));
-        }
+        self.judge.notices.abort = Some(Box::new(cause.clone()));
         self.assembly = Assembly::None;
         self.failure = Some(Box::new(cause));
     }

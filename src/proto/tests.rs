@@ -435,3 +435,30 @@ fn another_pre_shared_key_or_context_fails_without_an_answer() {
         "{b:?}"
     );
 }
+
+#[test]
+fn nothing_is_said_behind_the_peers_abort() {
+    // spec: E-16
+    let Pair {
+        mut alice,
+        mut bob,
+        now,
+    } = pair();
+    send(&mut bob, b"not sealed yet", now);
+    send(&mut alice, b"1", now);
+    alice.send.request_receipt(now).unwrap();
+    alice.send.ping(now).unwrap();
+    alice.send.flush(now).unwrap();
+    let cause = Cause::LocalAbort { code: Code::NONE };
+    alice.send.abort(Code::INTERNAL, "fire", cause);
+    carry(&mut alice, &mut bob, now);
+    assert!(take(&mut bob, now).is_some());
+    bob.send.flush(now).unwrap();
+    bob.send.abort(Code::NONE, "", Cause::Dropped);
+    assert_eq!(bob.send.pending(), b"");
+    let refused = bob.send.offer(b"m", &mut Progress::default(), now);
+    let Err(SendError::Over(Cause::PeerAborted { code, reason })) = refused else {
+        panic!("{refused:?}");
+    };
+    assert_eq!((code, reason.as_str()), (Code::INTERNAL, "fire"));
+}
