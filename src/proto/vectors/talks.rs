@@ -395,15 +395,21 @@ fn budget(suite: Suite) -> Conversation {
     script.piece(Initiator, &[2; 1_023]);
     script.message(Initiator, &[]);
     script.frames(Initiator, &[Frame::Rekey]);
+    // The last piece earns by its bytes as well, and so does one that is withdrawn.
+    script.piece(Initiator, &[3; 2_024]);
+    script.message(Initiator, &[4; 1_049]);
+    script.frames(Initiator, &[Frame::ReceiptRequest; 5]);
+    script.piece(Initiator, &[5; 1_024]);
+    script.frames(Initiator, &[Frame::Discard, Frame::Rekey]);
     let end = Frame::End {
-        sent: 2,
+        sent: 3,
         code: Code::NONE,
         reason: "",
     };
     script.frames(Initiator, &[end]);
     script.made.outcome = Some(Outcomes::new([
-        Proven::new("unconfirmed 0 of 2", "truncated 0"),
-        Proven::new("unconfirmed 0 of 0", "ended 2"),
+        Proven::new("unconfirmed 0 of 3", "truncated 0"),
+        Proven::new("unconfirmed 0 of 0", "ended 3"),
     ]));
     script.made
 }

@@ -253,11 +253,20 @@ impl Talk<'_> {
 
     fn message(&mut self, length: u64) -> Judged {
         self.open()?;
-        let before = self.own.pieces.take().unwrap_or(0);
-        self.fits(before + length)?;
+        let before = self.own.pieces.take();
+        self.fits(before.unwrap_or(0) + length)?;
         self.own.sent += 1;
         self.own.earn(1);
+        if before.is_some() {
+            self.earn_by_pieces(length);
+        }
         Ok(())
+    }
+
+    fn earn_by_pieces(&mut self, length: u64) {
+        self.own.unearned += length;
+        self.own.earn(self.own.unearned / 1024);
+        self.own.unearned %= 1024;
     }
 
     fn piece(&mut self, length: u64) -> Judged {
@@ -265,9 +274,7 @@ impl Talk<'_> {
         if length < 1024 {
             self.own.pay()?;
         }
-        self.own.unearned += length;
-        self.own.earn(self.own.unearned / 1024);
-        self.own.unearned %= 1024;
+        self.earn_by_pieces(length);
         let size = self.own.pieces.unwrap_or(0) + length;
         self.own.pieces = Some(size);
         self.fits(size)
