@@ -52,8 +52,8 @@ impl Keys {
         Ok(())
     }
 
-    /// Tells the authenticated peer what it did, and fails with it.
-    // spec: T-20
+    /// Tells the authenticated peer what it did, and fails with it. Without keys there is nobody to tell.
+    // spec: T-20, H-24
     pub(super) fn fail(&mut self, error: HandshakeError, output: &mut Vec<u8>) -> HandshakeError {
         let code = match &error {
             HandshakeError::Violation(violation) => violation.code(),

@@ -5,6 +5,7 @@ use std::time::Instant;
 use super::{
     super::{
         file::{Conversation, From, Hex},
+        script::Witness,
         shaken::{Party, Stage, initiator, responder, take_body, with_length},
         talks,
     },
@@ -31,13 +32,18 @@ pub(super) fn refuses(made: &Conversation, class: &str, clause: &str) -> Checked
             ));
         }
     }
-    match reader.hear(&last.record.0) {
-        Ok(()) => Err("the last record was taken".to_owned()),
-        Err(failure) => {
-            same("class", &failure.class, &class)?;
-            same("clause", &failure.clause.unwrap_or(clause), &clause)
-        }
-    }
+    let Err(failure) = reader.hear(&last.record.0) else {
+        return Err("the last record was taken".to_owned());
+    };
+    same("class", &failure.class, &class)?;
+    same("clause", &failure.clause.unwrap_or(clause), &clause)?;
+    // spec: T-20, H-24
+    let code = match class {
+        "no_common_protocol" => Code::NO_COMMON_PROTOCOL,
+        "too_large" => Code::TOO_LARGE,
+        _violation => Code::VIOLATION,
+    };
+    same("codes of its ABORTs", &reader.aborts()?, &vec![code])
 }
 
 /// A side lives through the whole conversation, and reports what it should.
@@ -65,6 +71,10 @@ struct Listener {
     /// Pieces that this side has sent.
     pieces: Vec<u8>,
     now: Instant,
+    /// Reads what this side sends itself.
+    witness: Witness,
+    /// All of it, length by length, from record 0 on.
+    sent: Vec<u8>,
 }
 
 /// How a side comes to its end: by code and clause.
@@ -130,6 +140,11 @@ impl Listener {
             stage: Some(stage),
             pieces: Vec::new(),
             now,
+            witness: Witness::new(suite, &made.keys[side.index()]),
+            sent: match side {
+                From::Initiator => out,
+                From::Responder => Vec::new(),
+            },
         })
     }
 
@@ -139,7 +154,7 @@ impl Listener {
             let fed = self
                 .stage
                 .take()
-                .map(|stage| stage.feed(record, &mut Vec::new(), self.now));
+                .map(|stage| stage.feed(record, &mut self.sent, self.now));
             self.stage = match fed {
                 Some(Ok(next)) => Some(next),
                 Some(Err(error)) => return Err(of_handshake(&error)),
@@ -188,9 +203,32 @@ impl Listener {
             .send
             .flush(self.now)
             .map_err(|error| error.to_string())?;
-        let pending = channel.send.pending().len();
-        channel.send.written(pending);
+        self.sent.extend_from_slice(channel.send.pending());
+        channel.send.written(usize::MAX);
         Ok(())
+    }
+
+    /// The codes of every ABORT that this side has said, with what it has still to say.
+    fn aborts(mut self) -> Result<Vec<Code>, String> {
+        if let Some(Stage::Established(channel)) = &mut self.stage {
+            channel
+                .send
+                .flush(self.now)
+                .map_err(|error| error.to_string())?;
+            self.sent.extend_from_slice(channel.send.pending());
+        }
+        let mut codes = Vec::new();
+        while !self.sent.is_empty() {
+            let plaintext = self.witness.open(&with_length(&take_body(&mut self.sent)));
+            if let Ok((mut body, Kind::Batch)) = split_kind(&plaintext) {
+                let frames = std::iter::from_fn(|| Frame::take(&mut body).ok());
+                codes.extend(frames.filter_map(|frame| match frame {
+                    Frame::Abort { code, .. } => Some(code),
+                    _other => None,
+                }));
+            }
+        }
+        Ok(codes)
     }
 
     fn channel(&self) -> Result<&Channel, String> {
