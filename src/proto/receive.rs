@@ -493,6 +493,11 @@ impl ReceivePath {
         kept.max(self.queue.capacity()) > 0
     }
 
+    #[cfg(test)]
+    pub(super) fn opener(&mut self) -> &mut Opener {
+        &mut self.opener
+    }
+
     /// Gives memory back while no part of a record waits in it.
     pub fn release(&mut self) {
         if self.input.is_empty() {
