@@ -386,6 +386,11 @@ fn bytes() -> Vec<Vector> {
         ("frame of type 0xff", "T-12", &[0xff]),
         ("END without its reason", "T-12", &[4, 1, 0, 5, b'h']),
         ("MESSAGE longer than its record", "T-12", &[2, 4, 1, 2, 3]),
+        (
+            "MESSAGE longer than its record and above max_message",
+            "T-12",
+            &[2, 0x80, 0x80, 0x80, 0x80, 0x10, 1],
+        ),
         ("PING of seven bytes", "T-12", &[7, 1, 2, 3, 4, 5, 6, 7]),
         ("RECEIPT without a number", "W-2", &[5]),
         ("RECEIPT with a number too long", "W-2", &[5, 0x80, 0]),
