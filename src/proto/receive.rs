@@ -26,8 +26,10 @@ pub struct ReceivePath {
     opener: Opener,
     input: BytesMut,
     input_ended: bool,
-    queue: VecDeque<Item>,
+    queue: VecDeque<Waiting>,
     queued: usize,
+    /// Bytes of input that were consumed, from the first one on.
+    position: u64,
     assembly: Assembly,
     /// Where the next message in pieces is assembled.
     spare: BytesMut,
@@ -40,6 +42,13 @@ pub struct ReceivePath {
 }
 
 /// Whole messages that wait to be taken.
+#[derive(Debug)]
+struct Waiting {
+    item: Item,
+    /// Where the input stood; what was read since may be kept alive by this item's buffer.
+    position: u64,
+}
+
 #[derive(Debug)]
 enum Item {
     /// A batch that was checked when it was opened.
@@ -81,6 +90,7 @@ impl ReceivePath {
             input_ended: false,
             queue: VecDeque::new(),
             queued: 0,
+            position: 0,
             assembly: Assembly::None,
             spare: BytesMut::new(),
             judge: Judge::new(Credit::new(idle, now)),
@@ -132,7 +142,7 @@ impl ReceivePath {
             match self.open_next(facts, now) {
                 Ok(true) => {}
                 Ok(false) if self.input_ended => {
-                    self.failure = Some(Box::new(Cause::TransportEnded));
+                    self.end_for(Cause::TransportEnded);
                     return Processed::Ended;
                 }
                 Ok(false) => return Processed::NeedInput,
@@ -148,7 +158,7 @@ impl ReceivePath {
     // spec: T-20
     fn end_for(&mut self, cause: Cause) {
         if !matches!(cause, Cause::PeerAborted { .. }) {
-            self.judge.notices.abort = cause.code();
+            self.judge.notices.abort = Some(Box::new(cause.clone()));
         }
         self.assembly = Assembly::None;
         self.failure = Some(Box::new(cause));
@@ -168,6 +178,7 @@ impl ReceivePath {
             return Err(Cause::Violation(violation));
         }
         self.input.advance(HEADER);
+        self.consume(length.saturating_add(HEADER));
         if matches!(self.assembly, Assembly::Keeping(_)) {
             return self.open_behind(length, facts, now).map(|()| true);
         }
@@ -263,11 +274,36 @@ impl ReceivePath {
         verdict.map_err(Cause::Violation)
     }
 
+    /// Small messages that wait are moved together once they keep more alive than a session may hold.
+    // spec: L-6
+    fn consume(&mut self, length: usize) {
+        self.position = self
+            .position
+            .saturating_add(u64::try_from(length).unwrap_or(u64::MAX));
+        let Some(oldest) = self.queue.front() else {
+            return;
+        };
+        let span = self.position.saturating_sub(oldest.position);
+        let span = usize::try_from(span).unwrap_or(usize::MAX);
+        if span <= self.queued.saturating_add(UNTAKEN) {
+            return;
+        }
+        for waiting in &mut self.queue {
+            let (Item::Batch(bytes) | Item::Message(bytes)) = &mut waiting.item;
+            // What is larger than a record has a buffer of its own.
+            if bytes.len() <= wire::RECORD_ACCEPTED {
+                *bytes = Bytes::copy_from_slice(bytes);
+            }
+            waiting.position = self.position;
+        }
+    }
+
     // spec: T-14
     fn keep(&mut self, item: Item, length: usize) {
         // Even an empty message holds a place in the queue.
         self.queued = self.queued.saturating_add(length).saturating_add(32);
-        self.queue.push_back(item);
+        let position = self.position;
+        self.queue.push_back(Waiting { item, position });
     }
 
     /// Hands out the next whole message; it counts as taken.
@@ -289,7 +325,7 @@ impl ReceivePath {
     /// Hands out the next whole message without counting it.
     pub(crate) fn hand_out(&mut self) -> Option<Bytes> {
         loop {
-            match self.queue.front_mut()? {
+            match &mut self.queue.front_mut()?.item {
                 Item::Message(message) => {
                     let message = core::mem::take(message);
                     self.drop_front(message.len());

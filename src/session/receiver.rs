@@ -8,6 +8,7 @@ use core::{
 use std::{sync::Arc, time::Instant};
 
 use bytes::Bytes;
+use tokio::task::coop;
 
 use super::{
     link::{ENOUGH, Incoming, Link, Read, now},
@@ -294,6 +295,11 @@ impl Link {
             }
             return Poll::Ready(Ok(Some(message)));
         }
+        // Whoever takes one message after the other has others on its thread (threat: 97).
+        match coop::poll_proceed(cx) {
+            Poll::Ready(turn) => turn.made_progress(),
+            Poll::Pending => return Poll::Pending,
+        }
         let now = now();
         self.wakers.news.register(Side::Receiver, cx.waker());
         self.wakers.read.register(Side::Receiver, cx.waker());
@@ -349,7 +355,7 @@ impl Link {
             let mut outgoing = self.outgoing();
             self.heed_mail(&mut outgoing, now());
             let cause = self.cause(incoming, &outgoing)?;
-            let cause = self.conclude(incoming, &outgoing, cause).cause.clone();
+            let cause = self.conclude(incoming, &mut outgoing, cause).cause.clone();
             return Some(Err(ReceiveError::Truncated {
                 arrived: incoming.path.arrived_count(),
                 cause,

@@ -34,6 +34,7 @@ impl ReceivePath {
             return Err(Cause::Internal);
         };
         let before = kept.len();
+        kept = self.with_room(kept, length);
         kept.resize(before.saturating_add(length).saturating_sub(TAG), 0);
         let room = kept.get_mut(before..).unwrap_or_default();
         self.opener
@@ -65,6 +66,24 @@ impl ReceivePath {
             self.keep(Item::Message(message), length);
         }
         Ok(())
+    }
+
+    /// Grows by doubling, but never beyond the longest message and a record.
+    // spec: L-6
+    fn with_room(&self, kept: BytesMut, more: usize) -> BytesMut {
+        let needed = kept.len().saturating_add(more);
+        if needed <= kept.capacity() || needed <= UNTAKEN {
+            return kept;
+        }
+        let most = self.max_message.saturating_add(wire::RECORD_ACCEPTED);
+        let room = needed.max(kept.capacity().saturating_mul(2).min(most));
+        let mut bytes = Vec::from(kept);
+        bytes.reserve_exact(room.saturating_sub(bytes.len()));
+        // Neither of these copies what nobody else holds.
+        match Bytes::from(bytes).try_into_mut() {
+            Ok(kept) => kept,
+            Err(shared) => BytesMut::from(&*shared),
+        }
     }
 
     /// A bare message, or the last piece of one.

@@ -91,7 +91,11 @@ impl Link {
             input.extend_from_slice(buffer.filled());
             read.map_ok(|()| buffer.filled().len())
         } else {
-            input.reserve(*read_size);
+            // Each message that waits may keep a buffer alive, so none is left that has not been made use of.
+            let room = input.capacity().saturating_sub(input.len());
+            if !input.try_reclaim(*read_size) && room < *read_size / 2 {
+                input.reserve(*read_size);
+            }
             let room = input.capacity().saturating_sub(input.len());
             let read = pin!(reader.read_buf(input)).poll(&mut context);
             if matches!(read, Poll::Ready(Ok(filled)) if filled == room) {
