@@ -47,6 +47,10 @@ impl Clock {
         self.opened = now;
     }
 
+    pub(super) fn last_opened(&self) -> Instant {
+        self.opened
+    }
+
     /// We wait for input. After a time in which nobody looked, waiting begins anew: we were not reading.
     pub(super) fn wait(&mut self, now: Instant) {
         let since = match (self.waiting, self.idle) {

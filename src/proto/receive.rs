@@ -62,7 +62,7 @@ struct Counts {
     taken: u64,
     stopped: Option<u64>,
     taking: Taking,
-    drain: Option<Duration>,
+    drain: Option<Instant>,
 }
 
 /// What [`ReceivePath::process`] came to.
@@ -255,7 +255,9 @@ impl ReceivePath {
                 return Ok(Verdict::Fine);
             }
             Frame::Drain { milliseconds } => {
-                self.counts.drain = Some(Duration::from_millis(milliseconds));
+                let within = Duration::from_millis(milliseconds);
+                // Counted from when it came, whenever the application looks.
+                self.counts.drain = self.clock.last_opened().checked_add(within);
             }
             Frame::Message(message) if message.len() > self.max_message => {
                 return Err(Cause::Violation(Violation::too_large()));
@@ -391,8 +393,8 @@ impl ReceivePath {
         self.judge.take_notices()
     }
 
-    /// The peer's announcement that it will end within this time; given out once.
-    pub fn draining(&mut self) -> Option<Duration> {
+    /// By when the peer has announced that it will end; given out once.
+    pub fn draining(&mut self) -> Option<Instant> {
         self.counts.drain.take()
     }
 

@@ -270,7 +270,6 @@ impl Drop for Parked<'_> {
 impl Link {
     pub(super) fn poll_draining(&self) -> Option<Instant> {
         let theirs = self.incoming().path.draining();
-        let theirs = theirs.and_then(|within| now().checked_add(within));
         theirs.or_else(|| self.with_life(|life| life.draining.take()))
     }
 
