@@ -128,3 +128,28 @@ async fn an_announced_end_is_counted_from_when_the_announcement_came() {
     let told = deadline.saturating_duration_since(began.into_std());
     assert_eq!(told, Duration::from_secs(30));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_is_only_attended_closes_behind_its_last_word() {
+    // spec: L-14
+    let (mut alice, mut bob) = pair().await;
+    bob.send(b"untaken").await.unwrap();
+    let began = tokio::time::Instant::now();
+    let busy = alice.attend(tokio::time::sleep(Duration::from_secs(60)));
+    let aborted = async {
+        bob.abort(Code::application(1), "enough").await;
+        began.elapsed()
+    };
+    // Whoever aborts reads on for two seconds, unless the other closes before.
+    let ((), took) = tokio::join!(busy, aborted);
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    assert_eq!(
+        alice.recv().await.unwrap().as_deref(),
+        Some(&b"untaken"[..])
+    );
+    let outcome = alice.close().await;
+    let Received::Truncated { arrived, taken, .. } = outcome.received else {
+        panic!("{outcome}");
+    };
+    assert_eq!((arrived, taken), (1, 1));
+}

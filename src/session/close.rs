@@ -76,24 +76,43 @@ impl Link {
         let Some(outcome) = self.outcome() else {
             return Poll::Pending;
         };
-        let mut closing = self.closing();
-        let Closing {
-            last_word,
-            released,
-            ..
-        } = &mut *closing;
-        let last = last_word.get_or_insert_with(|| LastWord::new(now));
-        let late = last.until.is_some_and(|until| until <= now);
-        if *released || late || self.say_last_word(last, cx, side).is_ready() {
-            *released = true;
-            drop(closing);
-            self.let_go();
+        if self.poll_parting(cx, side, &mut next).is_ready() {
             return Poll::Ready(outcome.clone());
         }
-        next = earlier(next, last.until);
-        drop(closing);
         timer.set(next, cx);
         Poll::Pending
+    }
+
+    /// A session that is over says its last word and lets go of the transport.
+    // spec: L-14
+    fn poll_parting(
+        &self,
+        cx: &mut Context<'_>,
+        side: Side,
+        next: &mut Option<Instant>,
+    ) -> Poll<()> {
+        let now = now();
+        let mut closing = self.closing();
+        if closing.released {
+            return Poll::Ready(());
+        }
+        let last = closing.last_word.get_or_insert_with(|| LastWord::new(now));
+        let late = last.until.is_some_and(|until| until <= now);
+        if late || self.say_last_word(last, cx, side).is_ready() {
+            closing.released = true;
+            drop(closing);
+            self.let_go();
+            return Poll::Ready(());
+        }
+        *next = earlier(*next, last.until);
+        Poll::Pending
+    }
+
+    fn is_over(&self, now: Instant) -> bool {
+        let incoming = self.incoming();
+        let mut outgoing = self.outgoing();
+        self.heed_mail(&mut outgoing, now);
+        self.cause(&incoming, &outgoing).is_some()
     }
 
     /// Why the session is over, if it is; the end deadline is one reason.
@@ -236,7 +255,12 @@ impl Link {
             if let Poll::Ready(output) = future.as_mut().poll(cx) {
                 return Poll::Ready(output);
             }
-            let next = self.drive(side, cx.waker(), now());
+            let now = now();
+            let mut next = self.drive(side, cx.waker(), now);
+            if self.is_over(now) {
+                // Nobody need look for the peer to see that it is over.
+                let _parted = self.poll_parting(cx, side, &mut next);
+            }
             timer.set(next, cx);
             Poll::Pending
         })
