@@ -22,4 +22,8 @@ pub(crate) use exchange::{Exchange, Role, Setup};
 pub use key::{Psk, PublicKey, RandomError, SecretKey};
 pub use key_text::KeyTextError;
 pub use provider::Provider;
+#[cfg(test)]
+pub(crate) use provider::fixed::{Choices, Fixed, opener, sealer};
+#[cfg(test)]
+pub(crate) use suite::noise_name;
 pub use suite::{Pattern, Suite};
