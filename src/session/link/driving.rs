@@ -118,8 +118,11 @@ impl Link {
     fn ping(&self, now: Instant) {
         if let Some(mut outgoing) = self.try_outgoing() {
             let _over = outgoing.path.keep_alive(now);
-            lock(&self.mail).pinging = true;
-            self.mail_waits.store(true, Ordering::SeqCst);
+            // Whoever may not ask must not be woken for it: it would try again at once, for ever.
+            if outgoing.path.is_pinging() {
+                lock(&self.mail).pinging = true;
+                self.mail_waits.store(true, Ordering::SeqCst);
+            }
         }
     }
 
