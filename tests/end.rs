@@ -573,3 +573,17 @@ async fn a_session_that_cannot_write_any_more_waits_without_spinning() {
     });
     assert!(received.await.is_err());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_peer_is_noticed_although_a_ping_is_out() {
+    // spec: L-3, L-4
+    let (mut alice, _silent) = pair().await;
+    alice.ping().await.unwrap();
+    let start = tokio::time::Instant::now();
+    let silent = tokio::time::timeout(Duration::from_secs(600), alice.recv()).await;
+    let ReceiveError::Truncated { cause, .. } = silent.expect("waits for ever").unwrap_err() else {
+        panic!("stopped");
+    };
+    assert_eq!(cause, Cause::Timeout(TimeLimit::Idle));
+    assert_eq!(start.elapsed().as_secs(), 60);
+}

@@ -91,6 +91,8 @@ impl Link {
         if let Some(mut incoming) = try_lock(&self.incoming)
             && incoming.path.failure().is_none()
         {
+            // With a PING out, nothing else would make us look before the idle timeout.
+            let _candidate = next.passed(incoming.path.look_at(), now);
             if next.passed(incoming.path.idle_at(), now) {
                 incoming.path.fail(Cause::Timeout(TimeLimit::Idle));
                 self.post_abort(Code::TIMEOUT, "", Cause::Timeout(TimeLimit::Idle));
