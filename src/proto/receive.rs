@@ -500,6 +500,13 @@ impl ReceivePath {
         &mut self.opener
     }
 
+    /// When [`ReceivePath::waits`] must be called again at the latest: a longer silence of ours counts as
+    /// time in which we were not reading.
+    #[must_use]
+    pub fn look_at(&self) -> Option<Instant> {
+        self.clock.look_at()
+    }
+
     /// Gives memory back while no part of a record waits in it.
     pub fn release(&mut self) {
         if self.input.is_empty() {
