@@ -587,3 +587,20 @@ async fn a_silent_peer_is_noticed_although_a_ping_is_out() {
     assert_eq!(cause, Cause::Timeout(TimeLimit::Idle));
     assert_eq!(start.elapsed().as_secs(), 60);
 }
+
+#[tokio::test]
+async fn what_is_fed_behind_the_outcome_is_refused_and_not_counted() {
+    // spec: E-12
+    let (mut alice, mut bob) = pair().await;
+    alice.send(b"one").await.unwrap();
+    let (aborted, received) = tokio::join!(bob.abort(Code::application(1), "enough"), alice.recv());
+    assert!(matches!(received, Err(ReceiveError::Truncated { .. })));
+    assert!(matches!(aborted.cause, Cause::LocalAbort { .. }));
+    let fed = alice.feed(b"two").await;
+    let over = matches!(&fed, Err(SendError::Over(Cause::PeerAborted { .. })));
+    assert!(over, "{fed:?}");
+    assert_eq!(alice.sent_count(), 1);
+    let outcome = alice.close().await;
+    let counted = matches!(outcome.sent, Sent::Unconfirmed { sent: 1, .. });
+    assert!(counted, "{outcome}");
+}
