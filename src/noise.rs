@@ -2,6 +2,8 @@
 
 mod cipher;
 mod exchange;
+#[cfg(all(fuzzing, debug_assertions))]
+pub(crate) mod fuzzing;
 mod key;
 mod key_text;
 mod provider;

@@ -5,6 +5,8 @@
 mod clock;
 mod config;
 mod credit;
+#[cfg(all(fuzzing, debug_assertions))]
+pub(crate) mod fuzzing;
 mod handshake;
 mod handshake_error;
 mod judge;

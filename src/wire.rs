@@ -2,6 +2,8 @@
 
 mod code;
 mod frame;
+#[cfg(all(fuzzing, debug_assertions))]
+pub(crate) mod fuzzing;
 mod hello;
 mod limits;
 mod params;
