@@ -76,6 +76,11 @@ impl Clock {
         self.silent_since()?.checked_add(self.idle?)
     }
 
+    /// When waiting must be looked at again, or it counts as begun anew.
+    pub(super) fn look_at(&self) -> Option<Instant> {
+        self.waiting?.looked.checked_add(self.idle?.div_f32(2.0))
+    }
+
     pub(super) fn ping_at(&self) -> Option<Instant> {
         self.silent_since()?.checked_add(self.idle?.div_f32(3.0))
     }

@@ -155,11 +155,9 @@ impl ReceivePath {
         Processed::Busy
     }
 
-    // spec: T-20
+    // spec: T-20, E-16
     fn end_for(&mut self, cause: Cause) {
-        if !matches!(cause, Cause::PeerAborted { .. }) {
-            self.judge.notices.abort = Some(Box::new(cause.clone()));
-        }
+        self.judge.notices.abort = Some(Box::new(cause.clone()));
         self.assembly = Assembly::None;
         self.failure = Some(Box::new(cause));
     }
@@ -495,6 +493,18 @@ impl ReceivePath {
     pub fn owns_memory(&self) -> bool {
         let kept = self.input.capacity().max(self.spare.capacity());
         kept.max(self.queue.capacity()) > 0
+    }
+
+    #[cfg(test)]
+    pub(super) fn opener(&mut self) -> &mut Opener {
+        &mut self.opener
+    }
+
+    /// When [`ReceivePath::waits`] must be called again at the latest: a longer silence of ours counts as
+    /// time in which we were not reading.
+    #[must_use]
+    pub fn look_at(&self) -> Option<Instant> {
+        self.clock.look_at()
     }
 
     /// Gives memory back while no part of a record waits in it.

@@ -24,6 +24,8 @@ pub(super) struct Closing {
     pub(super) receiver_done: bool,
     sender_gone: bool,
     receiver_gone: bool,
+    /// An application wanted the end at once: what is untaken is not waited for.
+    aborted: bool,
     last_word: Option<LastWord>,
     released: bool,
 }
@@ -56,11 +58,11 @@ impl Link {
         let now = now();
         let mut next = self.drive(side, cx.waker(), now);
         if self.outcome().is_none() {
-            match self.settle_cause(now) {
+            match self.settle_cause(side, now) {
                 Some(cause) => {
-                    let incoming = self.incoming();
+                    let mut incoming = self.incoming();
                     let mut outgoing = self.outgoing();
-                    self.conclude(&incoming, &mut outgoing, cause);
+                    self.conclude(&mut incoming, &mut outgoing, cause);
                     drop((incoming, outgoing));
                     // What the conclusion wants said must leave too.
                     next = self.drive(side, cx.waker(), now);
@@ -116,13 +118,20 @@ impl Link {
     }
 
     /// Why the session is over, if it is; the end deadline is one reason.
-    fn settle_cause(&self, now: Instant) -> Option<Cause> {
+    fn settle_cause(&self, side: Side, now: Instant) -> Option<Cause> {
+        let Closing {
+            receiver_done,
+            aborted,
+            ..
+        } = *self.closing();
         let mut incoming = self.incoming();
         let mut outgoing = self.outgoing();
         self.heed_mail(&mut outgoing, now);
         if let Some(cause) = self.cause(&incoming, &outgoing) {
-            // A session that is over has nothing more to say behind its last receipt.
-            return Some(cause);
+            // Whole messages that came before a failure are the receiving half's to take.
+            let settled =
+                side == Side::Receiver || receiver_done || aborted || incoming.path.is_empty();
+            return settled.then_some(cause);
         }
         if self.life().closing.is_some_and(|deadline| deadline <= now) {
             let cause = Cause::Timeout(TimeLimit::End);
@@ -185,11 +194,11 @@ impl Link {
             if self.outcome().is_none() {
                 self.give_up();
             }
-            let incoming = self.incoming();
+            let mut incoming = self.incoming();
             let mut outgoing = self.outgoing();
             self.heed_mail(&mut outgoing, now());
             let cause = self.cause(&incoming, &outgoing).unwrap_or(Cause::Dropped);
-            self.conclude(&incoming, &mut outgoing, cause);
+            self.conclude(&mut incoming, &mut outgoing, cause);
         }
         self.best_effort();
         self.wakers.news.wake_all();
@@ -230,6 +239,7 @@ impl Link {
     }
 
     pub(super) fn abort(&self, code: Code, reason: &str) {
+        self.closing().aborted = true;
         let mut incoming = self.incoming();
         let mut outgoing = self.outgoing();
         self.heed_mail(&mut outgoing, now());

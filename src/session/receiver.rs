@@ -281,9 +281,16 @@ impl Link {
         take: Take,
     ) -> Poll<Result<Option<Bytes>, ReceiveError>> {
         let mut incoming = self.incoming();
-        let hand_out = |incoming: &mut Incoming| match take {
-            Take::Count => incoming.path.take(),
-            Take::Later => incoming.path.hand_out(),
+        let hand_out = |incoming: &mut Incoming| {
+            let message = match take {
+                Take::Count => incoming.path.take(),
+                Take::Later => incoming.path.hand_out(),
+            };
+            // The outcome of a broken session waits for the last whole message.
+            if message.is_some() && incoming.path.is_empty() && incoming.path.failure().is_some() {
+                self.wakers.news.wake_all();
+            }
+            message
         };
         if let Some(message) = hand_out(&mut incoming) {
             let notices = incoming.path.notices();
