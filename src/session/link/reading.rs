@@ -85,10 +85,8 @@ impl Link {
         match read {
             Poll::Pending => return Poll::Pending,
             Poll::Ready(Ok(0)) => path.input_ended(),
-            Poll::Ready(Ok(_bytes)) => {
-                *used = now;
-                path.waits(false, now);
-            }
+            // Bytes are no sign of life: only a record that opens is (spec: L-3).
+            Poll::Ready(Ok(_bytes)) => *used = now,
             Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
             Poll::Ready(Err(error)) => path.fail(Cause::TransportFailed(error.kind())),
         }
