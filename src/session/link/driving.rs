@@ -35,7 +35,7 @@ impl Link {
         self.clock(side, waker, now)
     }
 
-    fn drive_reading(&self, side: Side, waker: &Waker, now: Instant) {
+    pub(in crate::session) fn drive_reading(&self, side: Side, waker: &Waker, now: Instant) {
         let Some(mut incoming) = try_lock(&self.incoming) else {
             return;
         };
