@@ -116,11 +116,10 @@ impl Link {
     }
 
     fn ping(&self, now: Instant) {
-        if let Some(mut outgoing) = self.try_outgoing() {
-            let _over = outgoing.path.keep_alive(now);
-            lock(&self.mail).pinging = true;
-            self.mail_waits.store(true, Ordering::SeqCst);
-        }
+        // Not just tried: nothing would come back to it before the peer is given up.
+        let _over = self.outgoing().path.keep_alive(now);
+        lock(&self.mail).pinging = true;
+        self.mail_waits.store(true, Ordering::SeqCst);
     }
 
     // spec: L-11
@@ -137,10 +136,8 @@ impl Link {
         }
         if !life.expired && next.passed(expire_at, now) {
             self.with_life(|life| life.expired = true);
-            if let Some(mut outgoing) = self.try_outgoing() {
-                let _over = outgoing.path.finish(Code::EXPIRED, "", now);
-                self.mail_waits.store(true, Ordering::SeqCst);
-            }
+            let _over = self.outgoing().path.finish(Code::EXPIRED, "", now);
+            self.mail_waits.store(true, Ordering::SeqCst);
             self.wakers.news.wake_all();
         }
         let end_at = expire_at.and_then(|at| at.checked_add(self.fixed.limits.end));
