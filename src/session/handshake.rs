@@ -10,12 +10,17 @@ use tokio::{
 use super::{Session, link::Link, transport::Transport};
 use crate::{
     noise::PublicKey,
-    proto::{Config, Handshake, HandshakeError, Judgement, Origin, Step},
+    proto::{Channel, Config, Handshake, HandshakeError, Judgement, Judging, Origin, Step},
     wire,
 };
 
-/// Bytes of one read before the peer is known.
-const CHUNK: usize = 4_096;
+/// Input held before the peer is known: every message of a handshake fits,
+// spec: L-10
+const INPUT_FIRST: usize = 1_280;
+/// and every record that may come before we are established (spec: H-18).
+const INPUT_MOST: usize = 4_160;
+/// Bytes of one read after our last word.
+const READ_OFF_CHUNK: usize = 1_024;
 
 pub(super) async fn initiate(
     transport: Transport,
@@ -45,6 +50,13 @@ struct Talk {
     write_failed: Option<io::ErrorKind>,
 }
 
+/// A [`Step`] that takes little room.
+enum Next {
+    Wait(Handshake),
+    Judge(Judging),
+    Established(Box<Channel>),
+}
+
 async fn run(
     transport: Transport,
     handshake: Handshake,
@@ -67,7 +79,7 @@ async fn run(
     let error = match result {
         Ok(Ok(channel)) => {
             return Ok(Session::of(Link::new(
-                channel,
+                *channel,
                 talk.transport,
                 talk.input,
                 config,
@@ -87,19 +99,14 @@ impl Talk {
         &mut self,
         mut handshake: Handshake,
         config: &Config,
-    ) -> Result<crate::proto::Channel, HandshakeError> {
+    ) -> Result<Box<Channel>, HandshakeError> {
         loop {
-            self.waiting_for = handshake.waiting_for();
-            let mut rest = self.input.as_slice();
-            let step = handshake.step(&mut rest, &mut self.output, Instant::now().into_std());
-            let used = self.input.len().saturating_sub(rest.len());
-            self.input.drain(..used);
-            handshake = match step? {
-                Step::Established(channel) => {
+            handshake = match self.step(handshake)? {
+                Next::Established(channel) => {
                     self.write().await;
                     return Ok(channel);
                 }
-                Step::Judge(judging) => {
+                Next::Judge(judging) => {
                     let accepted = match config.policy().judge(judging.candidate()) {
                         Judgement::Known(accepted) => accepted,
                         Judgement::Asked(answer) => answer.await,
@@ -109,14 +116,31 @@ impl Talk {
                     }
                     judging.accept(&mut self.output)?
                 }
-                Step::NeedInput(handshake) => {
-                    self.waiting_for = handshake.waiting_for();
+                Next::Wait(handshake) => {
                     self.write().await;
                     self.read().await?;
                     handshake
                 }
             };
         }
+    }
+
+    /// Apart from the future, which would keep room for a channel through every wait.
+    // spec: L-10
+    fn step(&mut self, handshake: Handshake) -> Result<Next, HandshakeError> {
+        self.waiting_for = handshake.waiting_for();
+        let mut rest = self.input.as_slice();
+        let step = handshake.step(&mut rest, &mut self.output, Instant::now().into_std());
+        let used = self.input.len().saturating_sub(rest.len());
+        self.input.drain(..used);
+        Ok(match step? {
+            Step::Established(channel) => Next::Established(Box::new(channel)),
+            Step::Judge(judging) => Next::Judge(judging),
+            Step::NeedInput(handshake) => {
+                self.waiting_for = handshake.waiting_for();
+                Next::Wait(handshake)
+            }
+        })
     }
 
     async fn write(&mut self) {
@@ -132,20 +156,22 @@ impl Talk {
     }
 
     async fn read(&mut self) -> Result<(), HandshakeError> {
-        // Boxed for as long as a read takes: an idle session must not carry it.
-        let mut chunk = [0_u8; CHUNK];
-        let failed = match self.transport.reader.read(&mut chunk).await {
+        // Straight into the input, which never holds more than one body that is not whole.
+        let most = if self.input.len() < INPUT_FIRST {
+            INPUT_FIRST
+        } else {
+            INPUT_MOST
+        };
+        self.input
+            .reserve_exact(most.saturating_sub(self.input.len()));
+        let failed = match self.transport.reader.read_buf(&mut self.input).await {
             Ok(0) => match self.write_failed {
                 Some(kind) => HandshakeError::TransportFailed(kind),
                 None => HandshakeError::TransportEnded {
                     waiting_for: self.waiting_for,
                 },
             },
-            Ok(read) => {
-                let bytes = chunk.get(..read).unwrap_or_default();
-                self.input.extend_from_slice(bytes);
-                return Ok(());
-            }
+            Ok(_read) => return Ok(()),
             Err(error) => HandshakeError::TransportFailed(error.kind()),
         };
         Err(failed)
@@ -159,7 +185,7 @@ impl Talk {
         let last_word = async {
             self.write().await;
             let _unsaid = self.transport.writer.shutdown().await;
-            let mut chunk = [0_u8; CHUNK];
+            let mut chunk = [0_u8; READ_OFF_CHUNK];
             let mut left = wire::READ_OFF_BYTES;
             while left > 0 {
                 match self.transport.reader.read(&mut chunk).await {

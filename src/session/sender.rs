@@ -109,7 +109,7 @@ impl Sender {
         if outgoing.path.is_stopped() {
             return (taken, Some(SendError::Stopped { taken, sent }));
         }
-        let broken = outgoing.broken.clone();
+        let broken = outgoing.broken.as_deref().cloned();
         drop(outgoing);
         let over = self.link.outcome().map(|outcome| outcome.cause.clone());
         (taken, broken.or(over).map(SendError::Over))
@@ -271,6 +271,19 @@ impl Sender {
         poll_fn(|cx| link.poll_end(cx, Side::Sender, timer)).await
     }
 
+    /// Waits until the session is over, whoever ends it, and says how it ended. Ends nothing by itself.
+    ///
+    /// For a task that may learn beside its own work that nobody listens any more. Messages that nobody
+    /// has received by then can still be received; the outcome does not count them as taken.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost.
+    pub async fn wait_outcome(&mut self) -> Outcome {
+        let Self { link, timer } = self;
+        poll_fn(|cx| link.poll_end(cx, Side::Sender, timer)).await
+    }
+
     /// Ends the session at once, in both directions, with a code and a reason that the peer sees.
     ///
     /// # Cancel safety
@@ -368,7 +381,7 @@ impl Link {
             self.wakers.write.register(Side::Sender, cx.waker());
             let written = self.write(&mut outgoing, now);
             if let Some(cause) = &outgoing.broken {
-                return Poll::Ready(Err(SendError::Over(cause.clone())));
+                return Poll::Ready(Err(SendError::Over(Cause::clone(cause))));
             }
             if written.is_ready() {
                 self.wakers.write.forget(Side::Sender);
@@ -443,7 +456,7 @@ impl Link {
                 return Some(Err(SendError::Stopped { taken, sent }));
             }
             if let Some(cause) = &outgoing.broken {
-                return Some(Err(SendError::Over(cause.clone())));
+                return Some(Err(SendError::Over(Cause::clone(cause))));
             }
         }
         let incoming = self.try_incoming()?;
