@@ -35,7 +35,7 @@ impl Link {
         self.clock(side, waker, now)
     }
 
-    fn drive_reading(&self, side: Side, waker: &Waker, now: Instant) {
+    pub(in crate::session) fn drive_reading(&self, side: Side, waker: &Waker, now: Instant) {
         let Some(mut incoming) = try_lock(&self.incoming) else {
             return;
         };
@@ -118,13 +118,13 @@ impl Link {
     }
 
     fn ping(&self, now: Instant) {
-        if let Some(mut outgoing) = self.try_outgoing() {
-            let _over = outgoing.path.keep_alive(now);
-            // Whoever may not ask must not be woken for it: it would try again at once, for ever.
-            if outgoing.path.is_pinging() {
-                lock(&self.mail).pinging = true;
-                self.mail_waits.store(true, Ordering::SeqCst);
-            }
+        // Not just tried: nothing would come back to it before the peer is given up.
+        let mut outgoing = self.outgoing();
+        let _over = outgoing.path.keep_alive(now);
+        // Whoever may not ask must not be woken for it: it would try again at once, for ever.
+        if outgoing.path.is_pinging() {
+            lock(&self.mail).pinging = true;
+            self.mail_waits.store(true, Ordering::SeqCst);
         }
     }
 
@@ -142,10 +142,8 @@ impl Link {
         }
         if !life.expired && next.passed(expire_at, now) {
             self.with_life(|life| life.expired = true);
-            if let Some(mut outgoing) = self.try_outgoing() {
-                let _over = outgoing.path.finish(Code::EXPIRED, "", now);
-                self.mail_waits.store(true, Ordering::SeqCst);
-            }
+            let _over = self.outgoing().path.finish(Code::EXPIRED, "", now);
+            self.mail_waits.store(true, Ordering::SeqCst);
             self.wakers.news.wake_all();
         }
         let end_at = expire_at.and_then(|at| at.checked_add(self.fixed.limits().end));

@@ -83,6 +83,7 @@ impl Link {
             return Poll::Ready(());
         };
         let mut context = self.wakers.reading();
+        self.wakers.read.calm();
         let input = path.input();
         let read = if input.capacity() == 0 {
             let mut room = [0_u8; READ_COLD];
@@ -103,6 +104,9 @@ impl Link {
             }
             read
         };
+        if read.is_ready() {
+            self.wakers.read.stir();
+        }
         match read {
             Poll::Pending => return Poll::Pending,
             Poll::Ready(Ok(0)) => path.input_ended(),
