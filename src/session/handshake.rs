@@ -7,7 +7,7 @@ use tokio::{
     time::{Instant, timeout, timeout_at},
 };
 
-use super::{Session, link::Link, transport::Transport};
+use super::{Session, events, link::Link, transport::Transport};
 use crate::{
     noise::PublicKey,
     proto::{Channel, Config, Handshake, HandshakeError, Judgement, Judging, Origin, Step},
@@ -63,6 +63,7 @@ async fn run(
     output: Vec<u8>,
     config: &Config,
 ) -> Result<Session, HandshakeError> {
+    let origin = handshake.origin();
     let mut talk = Talk {
         transport,
         input: Vec::new(),
@@ -78,6 +79,7 @@ async fn run(
     };
     let error = match result {
         Ok(Ok(channel)) => {
+            events::established(&channel.peer);
             return Ok(Session::of(Link::new(
                 *channel,
                 talk.transport,
@@ -90,6 +92,7 @@ async fn run(
             waiting_for: talk.waiting_for,
         },
     };
+    events::handshake_failed(origin, &error);
     talk.close().await;
     Err(error)
 }

@@ -28,6 +28,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{
     close::Closing,
+    events,
     transport::{Reader, Transport, Writer},
     wakers::Wakers,
 };
@@ -288,11 +289,13 @@ impl Link {
         cause: Cause,
     ) -> &Outcome {
         self.outcome.get_or_init(|| {
-            Box::new(Outcome {
+            let outcome = Box::new(Outcome {
                 sent: outgoing.path.sent(),
                 received: incoming.path.received(),
                 cause,
-            })
+            });
+            events::ended(&self.fixed.peer, &outcome);
+            outcome
         })
     }
 
