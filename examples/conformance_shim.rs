@@ -289,7 +289,7 @@ impl Current {
                 let gone = |_| no("the session is gone");
                 self.requests
                     .send((command, reply))
-                    .map_err(|_| no("the session is gone"))?;
+                    .map_err(|_closed| no("the session is gone"))?;
                 answer.await.map_err(gone)?
             }
         }
@@ -307,7 +307,7 @@ fn bytes32(name: &str, text: &str) -> Result<[u8; 32], No> {
     let bytes = hex::decode(text).map_err(|error| no(format!("{name}: {error}")))?;
     bytes
         .try_into()
-        .map_err(|_| no(format!("{name} has not 32 bytes")))
+        .map_err(|_length| no(format!("{name} has not 32 bytes")))
 }
 
 impl Wanted {
@@ -760,7 +760,7 @@ impl Hand {
 fn echo_config(options: &Options) -> Result<Config, Box<dyn Error>> {
     let mut secret: [u8; 32] = hex::decode(&options.secret)?
         .try_into()
-        .map_err(|_| "a secret key has 32 bytes")?;
+        .map_err(|_length| "a secret key has 32 bytes")?;
     Ok(Config::new(SecretKey::from_bytes(&mut secret))
         .provider(options.provider.provider())
         .idle_timeout(None)
@@ -774,6 +774,10 @@ async fn echo_at(address: &str, options: &Options) -> Result<(), Box<dyn Error>>
         .starts(10_000, 10_000);
     let listener = Listener::bind(address, echo_config(options)?).await?;
     let mut listener = listener.admission(freely);
+    let place = json!({ "listening": listener.local_address().to_string() });
+    let mut output = tokio::io::stdout();
+    output.write_all(format!("{place}\n").as_bytes()).await?;
+    output.flush().await?;
     loop {
         if let Ok(mut session) = listener.accept().await {
             tokio::spawn(async move { echo(&mut session).await });

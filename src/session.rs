@@ -36,7 +36,9 @@ pub use self::{
 };
 use crate::{
     noise::PublicKey,
-    proto::{Config, Ended, HandshakeError, Origin, Outcome, Peer, ReceiveError, SendError},
+    proto::{
+        Config, Ended, HandshakeError, Origin, Outcome, Peer, ReceiveError, Received, SendError,
+    },
     wire::Code,
 };
 
@@ -416,7 +418,9 @@ impl Session {
     pub async fn close(&mut self) -> Outcome {
         let link = Arc::clone(&self.sender.link);
         link.closed(wakers::Side::Sender);
-        if !link.incoming().path.is_complete() {
+        // What was handed out and never acknowledged is not taken either.
+        let received = link.incoming().path.received();
+        if !matches!(received, Received::Complete(_)) {
             link.stop_taking();
         }
         link.closed(wakers::Side::Receiver);

@@ -142,7 +142,7 @@ impl ReceivePath {
             match self.open_next(facts, now) {
                 Ok(true) => {}
                 Ok(false) if self.input_ended => {
-                    self.failure = Some(Box::new(Cause::TransportEnded));
+                    self.end_for(Cause::TransportEnded);
                     return Processed::Ended;
                 }
                 Ok(false) => return Processed::NeedInput,
@@ -158,7 +158,7 @@ impl ReceivePath {
     // spec: T-20
     fn end_for(&mut self, cause: Cause) {
         if !matches!(cause, Cause::PeerAborted { .. }) {
-            self.judge.notices.abort = cause.code();
+            self.judge.notices.abort = Some(Box::new(cause.clone()));
         }
         self.assembly = Assembly::None;
         self.failure = Some(Box::new(cause));

@@ -399,12 +399,11 @@ impl SendPath {
     ///
     /// The cipher failed; the session is over.
     pub fn flush(&mut self, now: Instant) -> Result<(), SendError> {
-        if let Some(code) = self.owed.abort.take() {
-            let cause = self
-                .words
-                .over
-                .take()
-                .map_or(Cause::LocalAbort { code }, |cause| *cause);
+        if let Some(cause) = self.owed.abort.take()
+            && !self.is_over()
+        {
+            let code = cause.code().unwrap_or(Code::NONE);
+            let cause = *self.words.over.take().unwrap_or(cause);
             self.abort(code, "", cause);
         }
         if self.words.aborted {

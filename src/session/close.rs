@@ -59,8 +59,8 @@ impl Link {
             match self.settle_cause(now) {
                 Some(cause) => {
                     let incoming = self.incoming();
-                    let outgoing = self.outgoing();
-                    self.conclude(&incoming, &outgoing, cause);
+                    let mut outgoing = self.outgoing();
+                    self.conclude(&incoming, &mut outgoing, cause);
                     drop((incoming, outgoing));
                     // What the conclusion wants said must leave too.
                     next = self.drive(side, cx.waker(), now);
@@ -170,7 +170,7 @@ impl Link {
             let mut outgoing = self.outgoing();
             self.heed_mail(&mut outgoing, now());
             let cause = self.cause(&incoming, &outgoing).unwrap_or(Cause::Dropped);
-            self.conclude(&incoming, &outgoing, cause);
+            self.conclude(&incoming, &mut outgoing, cause);
         }
         self.best_effort();
         self.wakers.news.wake_all();

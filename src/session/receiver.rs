@@ -355,7 +355,7 @@ impl Link {
             let mut outgoing = self.outgoing();
             self.heed_mail(&mut outgoing, now());
             let cause = self.cause(incoming, &outgoing)?;
-            let cause = self.conclude(incoming, &outgoing, cause).cause.clone();
+            let cause = self.conclude(incoming, &mut outgoing, cause).cause.clone();
             return Some(Err(ReceiveError::Truncated {
                 arrived: incoming.path.arrived_count(),
                 cause,

@@ -4,6 +4,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import time
+from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey, MLKEM768PublicKey
@@ -90,16 +91,22 @@ class Noise:
                  remote: bytes | None, psk: bytes | None) -> None:
         hybrid, is_psk = suite in HYBRID, pattern >= 16
         modifiers = "+".join(["hfs"] * hybrid + ["psk0"] * is_psk)
-        name = f"Noise_{PATTERNS[pattern]}{modifiers}_{SUITES[suite]}".encode()  # [W-6]
+        self.name = f"Noise_{PATTERNS[pattern]}{modifiers}_{SUITES[suite]}"  # [W-6]
+        name = self.name.encode()
         self.h = self.ck = name.ljust(32, b"\0") if len(name) <= 32 else hashlib.sha256(name).digest()
         self.suite, self.initiator, self.is_psk, self.psk = suite, initiator, is_psk, psk
         self.cipher: Cipher | None = None
+        self.new_kem = MLKEM768PrivateKey.generate
+        self.kem_remote: Any = None
         self.messages = tokens(suite, pattern)
         self.s, self.e = X25519PrivateKey.from_private_bytes(secret), X25519PrivateKey.generate()
         self.rs, self.re = remote if PATTERNS[pattern] == "XK" and initiator else None, b""
         self.mix_hash(prologue)
         if PATTERNS[pattern] == "XK":
             self.mix_hash(self.rs if self.rs else public(self.s))
+
+    def decapsulate(self, sealed: bytes) -> bytes:
+        return self.kem.decapsulate(sealed)
 
     def mix_hash(self, data: bytes) -> None:
         self.h = hashlib.sha256(self.h + data).digest()
@@ -126,7 +133,7 @@ class Noise:
             self.mix_hash(temp)
             self.cipher = Cipher(self.suite, key)
         else:  # ee, es, se: the first letter is the initiator's key, the second the responder's
-            ours, theirs = token if self.initiator else reversed(token)
+            ours, theirs = token[not self.initiator], token[self.initiator]
             remote = X25519PublicKey.from_public_bytes((self.re if theirs == "e" else self.rs) or b"")
             try:
                 self.mix_key((self.e if ours == "e" else self.s).exchange(remote))
@@ -147,7 +154,7 @@ class Noise:
             elif token == "s":
                 out += self.put(public(self.s))
             elif token == "e1":  # [H-6]
-                self.kem = MLKEM768PrivateKey.generate()
+                self.kem = self.new_kem()
                 out += self.put(self.kem.public_key().public_bytes_raw())
             elif token == "ekem1":
                 shared, sealed = self.kem_remote.encapsulate()
@@ -169,7 +176,7 @@ class Noise:
                 elif token == "e1":  # makes the check of FIPS 203, section 7.2 [H-7]
                     self.kem_remote = MLKEM768PublicKey.from_public_bytes(self.get(source, 1184))
                 elif token == "ekem1":
-                    self.mix_key(self.kem.decapsulate(self.get(source, 1088)))
+                    self.mix_key(self.decapsulate(self.get(source, 1088)))
                 else:
                     self.mix(token)
             if self.get(source, 0) or source.left:

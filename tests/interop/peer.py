@@ -14,12 +14,13 @@ import signal
 import socket
 import sys
 import threading
-from collections import Counter
+from collections import Counter, deque
 from typing import Any
 
 from config import Config
 from noise import public_of
 from session import Session
+from vectors import replay
 from wire import INTERNAL, NotAllowed
 
 ROOM = 16 * 1024 * 1024  # of echoes that wait to be written, before an echo takes no more
@@ -75,7 +76,7 @@ async def echo(session: Session) -> None:
         stopped = session.peer_stop is not None
         if stopped and not session.finished:
             session.finish()
-        what, value = (session.todo_bytes < ROOM and session.next()) or ("", None)
+        what, value = (session.todo_bytes < ROOM and session.next()) or ("", b"")
         with contextlib.suppress(NotAllowed):
             if what == "message" and not stopped:
                 if len(value) > session.peer.max_message:
@@ -89,27 +90,32 @@ async def echo(session: Session) -> None:
 
 
 async def talk(session: Session, count: int, wrong: list[str]) -> None:
-    """Sends messages of mixed sizes, compares their echoes, and ends."""
-    await session.wait(lambda: session.established or session.outcome is not None)
+    """Sends messages of mixed sizes, compares their echoes as they come, and ends."""
     mixed = (0, 1, 200, 4_096, 32_749, 32_750, 65_519, 200_000)
-    expected = []
-    with contextlib.suppress(NotAllowed):
-        for i in range(count):
-            message = bytes([i % 251]) * min(mixed[i % len(mixed)], session.peer.max_message)
-            session.send(message)
-            expected.append(message)
-            if i % 16 == 15:
-                session.rekey()
-                session.request_receipt()
-                session.ping()
-            await session.wait(lambda: session.todo_bytes < ROOM or session.outcome is not None)
-        session.finish()
+    expected: deque[bytes] = deque()
+
+    async def speak() -> None:
+        await session.wait(lambda: session.established or session.outcome is not None)
+        with contextlib.suppress(NotAllowed):
+            for i in range(count):
+                message = bytes([i % 251]) * min(mixed[i % len(mixed)], session.peer.max_message)
+                expected.append(message)
+                session.send(message)
+                if i % 16 == 15:
+                    session.rekey()
+                    session.request_receipt()
+                    session.ping()
+                await session.wait(lambda: session.todo_bytes < ROOM // 16 or session.outcome is not None)
+            session.finish()
+
+    speaking = asyncio.ensure_future(speak())
     ended = False
     while not ended and await session.wait(lambda: bool(session.items) or session.outcome is not None):
-        what, value = session.next() or ("end", None)
+        what, value = session.next() or ("end", b"")
         ended = what == "end"
-        if what == "message" and (not expected or value != expected.pop(0)):
+        if what == "message" and (not expected or value != expected.popleft()):
             wrong.append("an echo is wrong")
+    await speaking
     if expected:
         wrong.append(f"{len(expected)} echoes are missing")
 
@@ -134,7 +140,8 @@ class Shim:
         return self.session
 
     async def run(self) -> None:
-        loop, lines = asyncio.get_running_loop(), asyncio.Queue()
+        loop = asyncio.get_running_loop()
+        lines: asyncio.Queue[str] = asyncio.Queue()
 
         def read() -> None:
             for line in sys.stdin:
@@ -217,7 +224,7 @@ class Shim:
     async def do_recv(self, within_ms: int) -> dict[str, Any]:
         session = self.open()
         await session.wait(lambda: bool(session.items) or session.outcome is not None, within_ms / 1000)
-        what, value = session.next() or ("", None)
+        what, value = session.next() or ("", b"")
         if what:
             return {what: value.hex() if what == "message" else value}
         if session.outcome is not None and session.outcome["cause"] != "ended":
@@ -330,7 +337,8 @@ async def listen(address: str, config: Config, sessions: int | None) -> int:
 
 
 async def connect(address: str, config: Config, count: int | None) -> int:
-    session, wrong = Session(config, True), []
+    session = Session(config, True)
+    wrong: list[str] = []
     connection = await dial(address)
     app = echo(session) if count is None else talk(session, count, wrong)
     good = await one(session, connection, app)
@@ -370,6 +378,7 @@ def main() -> int:
     face.add_argument("--shim", action="store_true", help="the control protocol on stdin and stdout")
     face.add_argument("--listen", metavar="ADDR", help="an echo, as responder")
     face.add_argument("--connect", metavar="ADDR", help="an echo, as initiator")
+    face.add_argument("--vectors", metavar="PATH", help="replay the vectors of this directory or file")
     face.add_argument("--public-key", action="store_true", help="prints the public key of the secret")
     parser.add_argument("--config", metavar="FILE", help="JSON, as in the control protocol; - is stdin")
     parser.add_argument("--suite", type=int, action="append", metavar="ID")
@@ -386,6 +395,8 @@ def main() -> int:
     if options.shim:
         asyncio.run(Shim().run())
         return 0
+    if options.vectors:
+        return replay(options.vectors)
     try:
         config = configure(options)
         address = os.environ.get("DUOLOGUE_ADDRESS", "") if "env" in (options.listen, options.connect) else ""

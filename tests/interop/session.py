@@ -12,10 +12,10 @@ from cryptography.exceptions import InvalidTag
 
 from acceptance import handshake
 from config import Config, Params
-from noise import Cipher, now
+from noise import now
 from wire import (ABORT, ASK, BATCH, DISCARD, DRAIN, END, FINAL, INTERNAL, MESSAGE, MSG, PADDING, PARAMS, PIECE, PING,
-                  PONG, RECEIPT, REKEY, STOP, TIMEOUT, TOO_LARGE, Fields, HandshakeEnd, NotAllowed, TransportEnd,
-                  Violation, frame, sized)
+                  PONG, RECEIPT, REKEY, STOP, TIMEOUT, TOO_LARGE, HandshakeEnd, NotAllowed, TransportEnd,
+                  Violation, frame, frames, sized)
 
 AFTER_END = {RECEIPT, STOP, FINAL, PING, PONG, REKEY, PADDING, ABORT}  # [E-3]
 NOT_IN_PIECES = {MSG, END, PARAMS}  # [T-7]
@@ -32,8 +32,8 @@ class Session:
         self.config, self.initiator = config, initiator
         self.wake, self.changed, self.over = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self.input, self.output, self.broken, self.established = bytearray(), bytearray(), False, False
-        self.tx: Cipher | None = None
-        self.rx: Cipher | None = None
+        self.tx: Any = None  # the Ciphers, once there are keys
+        self.rx: Any = None
         self.outcome: dict[str, Any] | None = None
         self.detail, self.hash, self.remote = "", b"", b""
         self.suite = self.pattern = 0
@@ -43,7 +43,7 @@ class Session:
         # our direction
         self.todo: deque[tuple[str, Any]] = deque()
         self.todo_bytes, self.sent, self.withdrawn, self.told_us = 0, 0, False, 0
-        self.rest: memoryview | None = None  # of a message in pieces
+        self.rest: Any = None  # the rest, a memoryview, of a message in pieces
         self.finished = self.end_sent = self.drained = self.rekey_due = False
         self.peer_stop: int | None = None
         self.peer_final: int | None = None
@@ -56,7 +56,6 @@ class Session:
         self.peer_end = self.peer_drained = self.not_taking = self.stop_due = False
         self.stopped_at: int | None = None
         self.final_sent = self.final_written = False
-        self.told_any = False
         self.asked: list[int] = []  # counts at which a RECEIPT is owed: the first and the last asked for [T-17]
         # life
         self.pong_due: bytes | None = None
@@ -268,7 +267,7 @@ class Session:
                 self.paused, self.heard = False, now()
             plain = await self.record(65_535)
             if plain[-1] == BATCH:
-                self.on_batch(Fields(plain[:-1]))
+                self.on_batch(plain[:-1])
             elif plain[-1] in (MESSAGE, PIECE):
                 self.on_message(plain[:-1], plain[-1] == PIECE)
             else:
@@ -318,16 +317,11 @@ class Session:
         if not self.not_taking:
             self.deliver("message", message, len(message))
 
-    def on_batch(self, source: Fields) -> None:
-        if not source.left:
-            raise Violation("a BATCH without a frame")
+    def on_batch(self, body: bytes) -> None:
         kinds = set()
-        while source.left and self.outcome is None:
-            kind = source.take(1)[0]
-            if kind > DISCARD or kind == 3:
-                raise Violation("an unknown frame")
-            if REKEY in kinds and kind != PADDING or kind == PARAMS:
-                raise Violation("a frame behind REKEY, or PARAMS outside record 0")
+        for kind, values in frames(body):
+            if kind == PARAMS:
+                raise Violation("PARAMS outside record 0")
             if self.peer_end and kind not in AFTER_END:
                 raise Violation("a frame that may not follow END")
             if self.pieces_size and kind in NOT_IN_PIECES:
@@ -335,44 +329,42 @@ class Session:
             kinds.add(kind)
             if kind in COSTLY:
                 self.pay()
-            self.on_frame(kind, source)
+            self.on_frame(kind, *values)
+            if self.outcome is not None:
+                return
         if kinds == {PADDING}:
             self.pay()
         if REKEY in kinds:
             self.rx.rekey()
 
-    def on_frame(self, kind: int, source: Fields) -> None:
-        if kind == PADDING and any(source.take(source.left)):
-            raise Violation("PADDING is not zero")
+    def on_frame(self, kind: int, value: Any = None, *more: Any) -> None:
         if kind == MSG:
-            self.on_message(source.sized(), False)
+            self.on_message(value, False)
         elif kind == END:
-            count, code, reason = source.varint(), source.code(), source.reason()
-            if count != self.received:
+            if value != self.received:
                 raise Violation("END does not count what has come")
             self.peer_end = True
-            self.deliver("end", {"code": code, "reason": reason})
+            self.deliver("end", {"code": more[0], "reason": more[1]})
         elif kind in (RECEIPT, STOP, FINAL):
-            self.on_count(kind, source.varint())
+            self.on_count(kind, value)
         elif kind == ABORT:
-            code, reason = source.code(), source.reason()
-            self.end("peer_aborted", "aborted by the peer", code, reason)
+            self.end("peer_aborted", "aborted by the peer", value, *more)
         elif kind == PING:
             if self.pong_due is not None:
                 raise Violation("a PING before its answer")
-            self.pong_due = source.take(8)
+            self.pong_due = value
         elif kind == PONG:
-            if source.take(8) != self.ping_sent:
+            if value != self.ping_sent:
                 raise Violation("a PONG that answers nothing")
             self.ping_sent, self.pong_at = None, now()
         elif kind == ASK:
-            if (self.received > self.told or not self.told_any) and not self.not_taking:
+            if self.received > self.told and not self.not_taking:
                 self.asked[1:] = [self.received]
         elif kind == DRAIN:
             if self.peer_drained:
                 raise Violation("a second DRAIN")
             self.peer_drained = True
-            self.deliver("drain", source.varint())
+            self.deliver("drain", value)
         elif kind == DISCARD:
             if not self.pieces_size:
                 raise Violation("a DISCARD outside a message in pieces")
@@ -430,7 +422,7 @@ class Session:
                 del self.output[:self.sock.send(self.output[:65536])]
             except BlockingIOError:
                 writable = loop.create_future()
-                loop.add_writer(self.sock, lambda: writable.done() or writable.set_result(None))
+                loop.add_writer(self.sock, lambda: None if writable.done() else writable.set_result(None))
                 try:
                     await asyncio.wait_for(writable, self.config.stall_ms / 1000)
                 finally:
@@ -518,7 +510,7 @@ class Session:
         return out
 
     def tell(self) -> None:
-        self.told, self.told_any = self.taken, True
+        self.told = self.taken
         self.asked = [mark for mark in self.asked if mark > self.taken]
 
     # Ends

@@ -1,9 +1,14 @@
 """Bytes and errors (section 2 of spec/protocol.md)."""
 from __future__ import annotations
 
+from typing import Any, Iterator
+
 BATCH, MESSAGE, PIECE = 0, 1, 2  # the kinds of records
 PADDING, PARAMS, MSG, END, RECEIPT, ABORT = 0, 1, 2, 4, 5, 6
 PING, PONG, REKEY, ASK, DRAIN, FINAL, STOP, DISCARD = 7, 8, 9, 10, 11, 12, 13, 14
+FRAMES = {PADDING: ("zeros",), PARAMS: ("sized",), MSG: ("sized",), END: ("varint", "code", "reason"),
+          RECEIPT: ("varint",), ABORT: ("code", "reason"), PING: ("eight",), PONG: ("eight",), REKEY: (), ASK: (),
+          DRAIN: ("varint",), FINAL: ("varint",), STOP: ("varint",), DISCARD: ()}  # and how their fields are read
 REFUSED, NO_COMMON, VIOLATION, TOO_LARGE, TIMEOUT, INTERNAL = 1, 2, 3, 4, 5, 9  # codes [T-21]
 
 
@@ -85,9 +90,33 @@ class Fields:
             raise Violation("a reason is too long")
         return text(self.take(size))
 
+    def zeros(self) -> bytes:  # [T-13]
+        zeros = self.take(self.left)
+        if any(zeros):
+            raise Violation("PADDING is not zero")
+        return zeros
+
+    def eight(self) -> bytes:
+        return self.take(8)
+
 
 def text(data: bytes) -> str:
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:
         raise Violation("not UTF-8") from None
+
+
+def frames(body: bytes) -> Iterator[tuple[int, list[Any]]]:
+    """The frames of a BATCH with their fields, each judged by itself and when it is asked for [T-12] [T-13]."""
+    source, behind_rekey = Fields(body), False
+    if not source.left:
+        raise Violation("a BATCH without a frame")
+    while source.left:
+        kind = source.take(1)[0]
+        if kind not in FRAMES:
+            raise Violation("an unknown frame")
+        if behind_rekey and kind != PADDING:
+            raise Violation("a frame behind REKEY")
+        behind_rekey = kind == REKEY
+        yield kind, [getattr(source, name)() for name in FRAMES[kind]]

@@ -145,9 +145,14 @@ impl Link {
         }
         let end_at = expire_at.and_then(|at| at.checked_add(self.fixed.limits().end));
         if life.expired && self.outcome.get().is_none() && next.passed(end_at, now) {
-            self.incoming().path.fail(Cause::Expired);
-            self.post_abort(Code::EXPIRED, "", Cause::Expired);
-            self.wakers.news.wake_all();
+            let mut incoming = self.incoming();
+            // Said once: whoever waits for something else would be woken by it for ever.
+            if incoming.path.failure().is_none() {
+                incoming.path.fail(Cause::Expired);
+                drop(incoming);
+                self.post_abort(Code::EXPIRED, "", Cause::Expired);
+                self.wakers.news.wake_all();
+            }
         }
     }
 
