@@ -6,7 +6,7 @@ pub(crate) mod events;
 mod handshake;
 mod link;
 #[cfg(not(feature = "tracing"))]
-mod no_events;
+pub(crate) mod no_events;
 mod pump;
 mod receiver;
 mod sender;

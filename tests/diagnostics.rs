@@ -10,7 +10,7 @@ mod raw_peer;
 mod raw_tokio;
 
 use std::{
-    fmt::{self, Debug, Display, Write},
+    fmt::{Debug, Display, Write},
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
@@ -113,14 +113,15 @@ fn forms(bytes: &[u8]) -> Vec<String> {
         .collect();
     let hex = hex::encode(half);
     let listed = format!("{half:?}");
-    let listed_hex = format!("{half:x?}");
+    let listed_hex = [format!("{half:x?}"), format!("{half:02x?}")];
     vec![
         hex.to_uppercase(),
         hex,
         base64.replace('+', "-").replace('/', "_"),
         base64,
         listed.trim_matches(['[', ']']).to_owned(),
-        listed_hex.trim_matches(['[', ']']).to_owned(),
+        listed_hex[0].trim_matches(['[', ']']).to_owned(),
+        listed_hex[1].trim_matches(['[', ']']).to_owned(),
         String::from_utf8_lossy(half).into_owned(),
         half.escape_ascii().to_string(),
     ]
@@ -177,7 +178,8 @@ fn a_canary_is_found_in_each_of_its_forms() {
     let canaries = Canaries::of(&[&OURS, &SHARED]);
     let texts = [
         format!("{OURS:?}"),
-        format!("{OURS:02x?}").replace("0x", ""),
+        format!("{OURS:x?}"),
+        format!("{OURS:02x?}"),
         hex::encode(SHARED),
         SecretKey::from_bytes(&mut OURS.clone())
             .to_text()
@@ -309,18 +311,13 @@ fn mistakes() -> String {
         writeln!(heard.lock().unwrap(), "{panic}").unwrap();
     }));
     let wrong = texts[0][..40].to_owned();
-    for clumsy in [
-        Box::new(move || drop(SecretKey::from_text(&wrong).unwrap())) as Box<dyn FnOnce() + Send>,
-        Box::new(|| {
-            drop(
-                Ok::<_, SecretKey>(())
-                    .and(Err::<(), _>(SecretKey::from_bytes(&mut OURS.clone())))
-                    .unwrap(),
-            )
-        }),
-        Box::new(|| drop(Err::<(), _>(Psk::from_bytes(&mut SHARED.clone())).unwrap())),
-        Box::new(|| drop(Err::<(), _>(config()).unwrap())),
-    ] {
+    let clumsy: [Box<dyn FnOnce() + Send>; 4] = [
+        Box::new(move || drop(SecretKey::from_text(&wrong).unwrap())),
+        Box::new(|| Err(SecretKey::from_bytes(&mut OURS.clone())).unwrap()),
+        Box::new(|| Err(Psk::from_bytes(&mut SHARED.clone())).unwrap()),
+        Box::new(|| Err(config()).unwrap()),
+    ];
+    for clumsy in clumsy {
         assert!(std::thread::spawn(clumsy).join().is_err());
     }
     std::panic::set_hook(before);
@@ -446,7 +443,7 @@ async fn what_a_peer_says_is_told_escaped_and_cut() {
 /// Types whose values cannot be had here still have to be printable without their secrets; the compiler knows which.
 #[test]
 fn every_type_of_the_public_face_can_be_printed() {
-    const fn printable<T: fmt::Debug>() {}
+    const fn printable<T: Debug>() {}
     printable::<Config>();
     printable::<SecretKey>();
     printable::<Psk>();

@@ -120,8 +120,10 @@ pub(super) struct Life {
 /// What reading came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Read {
-    /// Messages wait.
+    /// Messages wait, and all that was read is opened.
     Ready,
+    /// Messages wait, and more was read than was opened.
+    Busy,
     /// The transport has nothing.
     Waiting,
     /// Others get their turn.

@@ -117,7 +117,7 @@ fn every_length_of_a_record_is_judged_by_its_head_alone() {
     for length in 0..17_u16 {
         let (mut channel, _raw) = established();
         assert_eq!(
-            let _came = process(&mut channel, &length.to_be_bytes()),
+            process(&mut channel, &length.to_be_bytes()),
             Processed::Ended
         );
         let violation = matches!(channel.receive.failure(), Some(Cause::Violation(_)));

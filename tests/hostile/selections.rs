@@ -50,7 +50,7 @@ fn every_selection_of_records_but_the_right_one_fails() {
             let mut used = [0; RECORDS];
             for number in 0..good {
                 assert_eq!(
-                    let _came = process(&mut channel, &records[number]),
+                    process(&mut channel, &records[number]),
                     Processed::NeedInput
                 );
                 used[number] = 1;
@@ -85,7 +85,7 @@ fn our_own_records_are_not_taken_from_the_peer() {
     let (mut channel, _raw) = established();
     let now = Instant::now();
     let mut progress = duologue::proto::Progress::default();
-    channel.send.offer(b"said", &mut progress, now).unwrap();
+    let _whole = channel.send.offer(b"said", &mut progress, now).unwrap();
     channel.send.flush(now).unwrap();
     let echo = channel.send.pending().to_vec();
     assert!(!echo.is_empty());
