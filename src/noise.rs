@@ -2,6 +2,8 @@
 
 mod cipher;
 mod exchange;
+#[cfg(all(fuzzing, debug_assertions))]
+pub(crate) mod fuzzing;
 mod key;
 mod key_text;
 mod provider;
@@ -22,4 +24,8 @@ pub(crate) use exchange::{Exchange, Role, Setup};
 pub use key::{Psk, PublicKey, RandomError, SecretKey};
 pub use key_text::KeyTextError;
 pub use provider::Provider;
+#[cfg(test)]
+pub(crate) use provider::fixed::{Choices, Fixed, opener, sealer};
+#[cfg(test)]
+pub(crate) use suite::noise_name;
 pub use suite::{Pattern, Suite};

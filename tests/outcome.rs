@@ -2,6 +2,8 @@
 
 mod support;
 
+use core::time::Duration;
+
 use duologue::{Cause, Code, Event, ReceiveError, Received, Sent};
 use support::pair;
 
@@ -33,7 +35,7 @@ async fn waiting_for_the_outcome_neither_ends_nor_takes() {
     // spec: E-6, E-12
     let (mut alice, mut bob) = pair().await;
     alice.send(b"untaken").await.unwrap();
-    let waited = tokio::time::timeout(core::time::Duration::ZERO, bob.wait_outcome()).await;
+    let waited = tokio::time::timeout(Duration::ZERO, bob.wait_outcome()).await;
     assert!(waited.is_err() && bob.outcome().is_none());
     assert_eq!(alice.taken_count(), 0);
     bob.send(b"still open").await.unwrap();
@@ -110,4 +112,44 @@ async fn an_end_that_is_not_received_yet_is_not_told() {
     assert!(bob.recv().await.unwrap().is_some());
     assert_eq!(bob.recv().await.unwrap(), None);
     assert!(bob.peer_end().is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_announced_end_is_counted_from_when_the_announcement_came() {
+    // spec: T-18
+    let (mut alice, mut bob) = pair().await;
+    let began = tokio::time::Instant::now();
+    alice.drain(Duration::from_secs(30)).await.unwrap();
+    bob.attend(tokio::time::sleep(Duration::from_secs(20)))
+        .await;
+    let Event::Draining { deadline, .. } = bob.recv_event().await.unwrap() else {
+        panic!("the announcement comes first");
+    };
+    let told = deadline.saturating_duration_since(began.into_std());
+    assert_eq!(told, Duration::from_secs(30));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_is_only_attended_closes_behind_its_last_word() {
+    // spec: L-14
+    let (mut alice, mut bob) = pair().await;
+    bob.send(b"untaken").await.unwrap();
+    let began = tokio::time::Instant::now();
+    let busy = alice.attend(tokio::time::sleep(Duration::from_secs(60)));
+    let aborted = async {
+        bob.abort(Code::application(1), "enough").await;
+        began.elapsed()
+    };
+    // Whoever aborts reads on for two seconds, unless the other closes before.
+    let ((), took) = tokio::join!(busy, aborted);
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    assert_eq!(
+        alice.recv().await.unwrap().as_deref(),
+        Some(&b"untaken"[..])
+    );
+    let outcome = alice.close().await;
+    let Received::Truncated { arrived, taken, .. } = outcome.received else {
+        panic!("{outcome}");
+    };
+    assert_eq!((arrived, taken), (1, 1));
 }

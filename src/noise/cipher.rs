@@ -175,6 +175,12 @@ impl Opener {
     pub(crate) fn records(&self) -> u64 {
         self.key.records
     }
+
+    /// As if so many records had been opened under the present key.
+    #[cfg(test)]
+    pub(crate) fn pretend_records(&mut self, records: u64) {
+        self.key.records = records;
+    }
 }
 
 impl fmt::Debug for Opener {

@@ -99,11 +99,19 @@ impl Judge {
         Ok(())
     }
 
-    /// A record that is a message or the last piece of one.
+    /// A message in a record or frame of its own, or the last piece of one.
     pub(super) fn message_record(&mut self) -> Judged<()> {
         self.open()?;
         self.arrived = self.arrived.saturating_add(1);
         self.credit.messages(1);
+        Ok(())
+    }
+
+    /// The last piece earns by its bytes like those before it.
+    // spec: L-1
+    pub(super) fn last_piece(&mut self, length: usize) -> Judged<()> {
+        self.message_record()?;
+        self.credit.piece(length);
         Ok(())
     }
 

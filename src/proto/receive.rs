@@ -62,7 +62,7 @@ struct Counts {
     taken: u64,
     stopped: Option<u64>,
     taking: Taking,
-    drain: Option<Duration>,
+    drain: Option<Instant>,
 }
 
 /// What [`ReceivePath::process`] came to.
@@ -155,11 +155,9 @@ impl ReceivePath {
         Processed::Busy
     }
 
-    // spec: T-20
+    // spec: T-20, E-16
     fn end_for(&mut self, cause: Cause) {
-        if !matches!(cause, Cause::PeerAborted { .. }) {
-            self.judge.notices.abort = Some(Box::new(cause.clone()));
-        }
+        self.judge.notices.abort = Some(Box::new(cause.clone()));
         self.assembly = Assembly::None;
         self.failure = Some(Box::new(cause));
     }
@@ -255,7 +253,9 @@ impl ReceivePath {
                 return Ok(Verdict::Fine);
             }
             Frame::Drain { milliseconds } => {
-                self.counts.drain = Some(Duration::from_millis(milliseconds));
+                let within = Duration::from_millis(milliseconds);
+                // Counted from when it came, whenever the application looks.
+                self.counts.drain = self.clock.last_opened().checked_add(within);
             }
             Frame::Message(message) if message.len() > self.max_message => {
                 return Err(Cause::Violation(Violation::too_large()));
@@ -391,8 +391,8 @@ impl ReceivePath {
         self.judge.take_notices()
     }
 
-    /// The peer's announcement that it will end within this time; given out once.
-    pub fn draining(&mut self) -> Option<Duration> {
+    /// By when the peer has announced that it will end; given out once.
+    pub fn draining(&mut self) -> Option<Instant> {
         self.counts.drain.take()
     }
 
@@ -493,6 +493,18 @@ impl ReceivePath {
     pub fn owns_memory(&self) -> bool {
         let kept = self.input.capacity().max(self.spare.capacity());
         kept.max(self.queue.capacity()) > 0
+    }
+
+    #[cfg(test)]
+    pub(super) fn opener(&mut self) -> &mut Opener {
+        &mut self.opener
+    }
+
+    /// When [`ReceivePath::waits`] must be called again at the latest: a longer silence of ours counts as
+    /// time in which we were not reading.
+    #[must_use]
+    pub fn look_at(&self) -> Option<Instant> {
+        self.clock.look_at()
     }
 
     /// Gives memory back while no part of a record waits in it.

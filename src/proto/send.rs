@@ -67,6 +67,7 @@ struct Words {
     requested: u64,
     request_due: bool,
     drained: bool,
+    /// Our ABORT was said or the peer's was read: no record follows.
     aborted: bool,
     over: Option<Box<Cause>>,
     ping_at: Option<Instant>,
@@ -388,6 +389,15 @@ impl SendPath {
         self.words.over = Some(Box::new(cause));
     }
 
+    /// What is sealed still leaves; what is owed or open is dropped.
+    // spec: E-16
+    fn fall_silent(&mut self, cause: Cause) {
+        self.out.drop_batch();
+        self.batch = Batch::Empty;
+        self.words.aborted = true;
+        self.words.over = Some(Box::new(cause));
+    }
+
     /// Says no more: the session is over for this cause.
     pub(crate) fn shut(&mut self, cause: Cause) {
         self.words.over.get_or_insert_with(|| Box::new(cause));
@@ -402,9 +412,12 @@ impl SendPath {
         if let Some(cause) = self.owed.abort.take()
             && !self.is_over()
         {
-            let code = cause.code().unwrap_or(Code::NONE);
+            let code = cause.code();
             let cause = *self.words.over.take().unwrap_or(cause);
-            self.abort(code, "", cause);
+            match code {
+                Some(code) => self.abort(code, "", cause),
+                None => self.fall_silent(cause),
+            }
         }
         if self.words.aborted {
             return Ok(());

@@ -285,16 +285,19 @@ impl Link {
 
     /// Writes the outcome down, the first time; later calls change nothing (spec: E-12).
     ///
-    /// What it says was sent is then all that ever will be.
+    /// What it says was sent and taken is then all that ever will be.
     pub(super) fn conclude(
         &self,
-        incoming: &Incoming,
+        incoming: &mut Incoming,
         outgoing: &mut Outgoing,
         cause: Cause,
     ) -> &Outcome {
         self.heed_mail(outgoing, outgoing.now);
         if !proto::is_over(&outgoing.path, &incoming.path) {
             outgoing.path.shut(cause.clone());
+            if !incoming.path.is_complete() {
+                incoming.path.stop_taking();
+            }
         }
         self.outcome.get_or_init(|| {
             let outcome = Box::new(Outcome {

@@ -270,7 +270,6 @@ impl Drop for Parked<'_> {
 impl Link {
     pub(super) fn poll_draining(&self) -> Option<Instant> {
         let theirs = self.incoming().path.draining();
-        let theirs = theirs.and_then(|within| now().checked_add(within));
         theirs.or_else(|| self.with_life(|life| life.draining.take()))
     }
 
@@ -282,9 +281,16 @@ impl Link {
         take: Take,
     ) -> Poll<Result<Option<Bytes>, ReceiveError>> {
         let mut incoming = self.incoming();
-        let hand_out = |incoming: &mut Incoming| match take {
-            Take::Count => incoming.path.take(),
-            Take::Later => incoming.path.hand_out(),
+        let hand_out = |incoming: &mut Incoming| {
+            let message = match take {
+                Take::Count => incoming.path.take(),
+                Take::Later => incoming.path.hand_out(),
+            };
+            // The outcome of a broken session waits for the last whole message.
+            if message.is_some() && incoming.path.is_empty() && incoming.path.failure().is_some() {
+                self.wakers.news.wake_all();
+            }
+            message
         };
         if let Some(message) = hand_out(&mut incoming) {
             let notices = incoming.path.notices();

@@ -53,7 +53,7 @@ impl ReceivePath {
         kept.truncate(before.saturating_add(more));
         let judged = match kind {
             Kind::Piece => self.judge.piece(more),
-            Kind::Message | Kind::Batch => self.judge.message_record(),
+            Kind::Message | Kind::Batch => self.judge.last_piece(more),
         };
         judged
             .and_then(|()| self.fits(before, more))
@@ -88,7 +88,10 @@ impl ReceivePath {
 
     /// A bare message, or the last piece of one.
     pub(super) fn whole(&mut self, body: BytesMut) -> Result<(), Violation> {
-        self.judge.message_record()?;
+        match self.assembly {
+            Assembly::None => self.judge.message_record()?,
+            Assembly::Keeping(_) | Assembly::Dropping(_) => self.judge.last_piece(body.len())?,
+        }
         let message = match core::mem::replace(&mut self.assembly, Assembly::None) {
             Assembly::None if body.len() > self.max_message => {
                 return Err(Violation::too_large());

@@ -92,6 +92,8 @@ impl Link {
         if let Some(mut incoming) = try_lock(&self.incoming)
             && incoming.path.failure().is_none()
         {
+            // With a PING out, nothing else would make us look before the idle timeout.
+            let _candidate = next.passed(incoming.path.look_at(), now);
             if next.passed(incoming.path.idle_at(), now) {
                 incoming.path.fail(Cause::Timeout(TimeLimit::Idle));
                 self.post_abort(Code::TIMEOUT, "", Cause::Timeout(TimeLimit::Idle));
@@ -119,8 +121,11 @@ impl Link {
     fn ping(&self, now: Instant) {
         if let Some(mut outgoing) = self.try_outgoing() {
             let _over = outgoing.path.keep_alive(now);
-            lock(&self.mail).pinging = true;
-            self.mail_waits.store(true, Ordering::SeqCst);
+            // Whoever may not ask must not be woken for it: it would try again at once, for ever.
+            if outgoing.path.is_pinging() {
+                lock(&self.mail).pinging = true;
+                self.mail_waits.store(true, Ordering::SeqCst);
+            }
         }
     }
 

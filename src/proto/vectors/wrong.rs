@@ -1,0 +1,436 @@
+//! Conversations whose last record breaks a rule: records, record 0 and frames.
+
+use super::{
+    file::{From, Vector},
+    script::{Script, batch},
+    shaken::with_length,
+};
+use crate::{
+    noise::Suite,
+    wire::{Code, Frame, Params},
+};
+
+use From::{Initiator, Responder};
+
+pub(super) const VIOLATION: &str = "violation";
+pub(super) const SUITE: Suite = Suite::ChaChaPoly;
+
+/// An open conversation in which the last thing said is wrong.
+pub(super) fn violation(name: &str, clause: &str, say: impl FnOnce(&mut Script)) -> Vector {
+    let mut script = Script::open(SUITE);
+    say(&mut script);
+    script.wrong(name, clause, VIOLATION)
+}
+
+pub(super) fn vectors() -> Vec<Vector> {
+    let mut vectors = Vec::new();
+    for suite in [Suite::ChaChaPoly, Suite::AesGcm] {
+        vectors.extend(not_opening(suite));
+    }
+    vectors.extend(lengths());
+    vectors.extend(first_records());
+    vectors.extend(protocols());
+    vectors.extend(kinds_and_pieces());
+    vectors.extend(sizes());
+    vectors.extend(rekeys());
+    vectors.extend(bytes());
+    vectors
+}
+
+/// Records that do not open.
+#[expect(clippy::too_many_lines, reason = "a table")]
+fn not_opening(suite: Suite) -> Vec<Vector> {
+    let message: &[u8] = b"message\x01";
+    let broken = |name: &str, clause: &str, make: &dyn Fn(&mut Script) -> Vec<u8>| {
+        let mut script = Script::open(suite);
+        script.message(Initiator, b"good");
+        let record = make(&mut script);
+        script.broken(Initiator, record);
+        script.wrong(&format!("record {name}, {suite}"), clause, VIOLATION)
+    };
+    let flipped = |at: usize| {
+        move |script: &mut Script| {
+            let mut record = script.sealed_at(Initiator, script.count(Initiator), message);
+            let at = at.min(record.len() - 1);
+            record[at] ^= 1;
+            record
+        }
+    };
+    let shorter = |script: &mut Script| {
+        let record = script.sealed_at(Initiator, script.count(Initiator), message);
+        with_length(&record[2..record.len() - 1])
+    };
+    let longer = |script: &mut Script| {
+        let record = script.sealed_at(Initiator, script.count(Initiator), message);
+        with_length(&[&record[2..], &[0]].concat())
+    };
+    let last = |script: &mut Script| script.made.records.last().unwrap().record.0.clone();
+    let from_responder = |script: &mut Script| {
+        script.message(Responder, b"good");
+        script.made.records.last().unwrap().record.0.clone()
+    };
+    let other_direction =
+        |script: &mut Script| script.sealed_at(Responder, script.count(Initiator), message);
+    let old_key = |script: &mut Script| {
+        script.frames(Initiator, &[Frame::Rekey]);
+        script.sealed_under(Initiator, 0, message)
+    };
+    let counter_anew = |script: &mut Script| {
+        script.frames(Initiator, &[Frame::Rekey]);
+        script.sealed_anew(Initiator, message)
+    };
+    let rekeyed_twice = |script: &mut Script| {
+        script.frames(Initiator, &[Frame::Rekey]);
+        script.sealed_under(Initiator, 2, message)
+    };
+    vec![
+        broken("with its first bit changed", "T-4", &flipped(2)),
+        broken("with its last bit changed", "T-4", &flipped(usize::MAX)),
+        broken("behind one that is lost", "T-4", &|script| {
+            script.sealed_at(Initiator, script.count(Initiator) + 1, message)
+        }),
+        broken("that came before", "T-4", &last),
+        broken("sent back to its sender", "H-11", &from_responder),
+        broken("under the other direction's key", "H-11", &other_direction),
+        broken("that is cut by a byte", "T-4", &shorter),
+        broken("with a byte behind its tag", "T-4", &longer),
+        broken("under the old key", "T-10", &old_key),
+        broken("under a new key without REKEY", "T-10", &|script| {
+            script.sealed_under(Initiator, 1, message)
+        }),
+        broken("under a key rekeyed twice", "T-10", &rekeyed_twice),
+        broken("with a counter that starts anew", "T-2", &counter_anew),
+    ]
+}
+
+/// Lengths that no record has: judged before the body is waited for.
+fn lengths() -> Vec<Vector> {
+    let mut vectors = Vec::new();
+    for length in [0_u16, 1, 16] {
+        let name = format!("length of {length}");
+        let say = |script: &mut Script| script.broken(Initiator, length.to_be_bytes().to_vec());
+        vectors.push(violation(&name, "T-1", say));
+    }
+    for from in From::BOTH {
+        let mut script = Script::new(SUITE);
+        if from == Responder {
+            script.params(Initiator, &Params::default());
+        }
+        script.broken(from, 4_113_u16.to_be_bytes().to_vec());
+        let name = format!("length of 4113 in record 0 of the {from:?}").to_lowercase();
+        vectors.push(script.wrong(&name, "H-18", VIOLATION));
+    }
+    vectors
+}
+
+/// Record 0 that is not PARAMS, or more than PARAMS.
+fn first_records() -> Vec<Vector> {
+    let mut vectors = Vec::new();
+    for from in From::BOTH {
+        let start = || {
+            let mut script = Script::new(SUITE);
+            if from == Responder {
+                script.params(Initiator, &Params::default());
+            }
+            script
+        };
+        let bytes = start().params_bytes(&Params::default());
+        let params = Frame::Params(&bytes);
+        let abort = Frame::Abort {
+            code: Code::REFUSED,
+            reason: "",
+        };
+        let doubled = [&[2, 1, 9, 2, 1, 9], bytes.as_slice()].concat();
+        let clause = match from {
+            Initiator => "H-14",
+            Responder => "H-15",
+        };
+        for (what, clause, plaintext) in [
+            ("a message", clause, b"early\x01".to_vec()),
+            ("a piece", clause, b"early\x02".to_vec()),
+            (
+                "a MESSAGE frame",
+                clause,
+                batch(&[Frame::Message(b"early")]),
+            ),
+            ("a PING", clause, batch(&[Frame::Ping([0; 8])])),
+            (
+                "PADDING alone",
+                clause,
+                batch(&[Frame::Padding { zeros: 3 }]),
+            ),
+            ("PARAMS twice", clause, batch(&[params, params])),
+            (
+                "PARAMS and a MESSAGE",
+                clause,
+                batch(&[params, Frame::Message(b"early")]),
+            ),
+            ("PARAMS and an END", clause, batch(&[params, end(0)])),
+            ("PARAMS and an ABORT", clause, batch(&[params, abort])),
+            ("an ABORT and PARAMS", clause, batch(&[abort, params])),
+            ("no frame", "T-6", vec![0]),
+            ("an unknown kind", "T-6", vec![1, 3]),
+            (
+                "PARAMS with a parameter twice",
+                "H-20",
+                batch(&[Frame::Params(&doubled)]),
+            ),
+            ("PARAMS without their bytes", "T-12", vec![1, 9, 0]),
+        ] {
+            let mut script = start();
+            script.plaintext(from, &plaintext);
+            let name = format!("record 0 of the {} with {what}", side(from));
+            vectors.push(script.wrong(&name, clause, VIOLATION));
+        }
+    }
+    vectors
+}
+
+fn side(from: From) -> &'static str {
+    match from {
+        Initiator => "initiator",
+        Responder => "responder",
+    }
+}
+
+fn named(names: &[&str]) -> Params {
+    Params {
+        protocols: Some(names.iter().map(|name| (*name).to_owned()).collect()),
+        ..Params::default()
+    }
+}
+
+/// Lists of application protocols that do not fit each other.
+fn protocols() -> Vec<Vector> {
+    let mut vectors = Vec::new();
+    for (name, offered, takes) in [
+        (
+            "protocols are offered and none is taken",
+            named(&["a/1"]),
+            None,
+        ),
+        (
+            "no protocol is offered and some are taken",
+            Params::default(),
+            Some(vec!["a/1"]),
+        ),
+        (
+            "no protocol is common",
+            named(&["a/1", "a/2"]),
+            Some(vec!["b/1", "A/1"]),
+        ),
+    ] {
+        let mut script = Script::new(SUITE);
+        script.made.takes = takes.map(|takes| takes.into_iter().map(str::to_owned).collect());
+        script.params(Initiator, &offered);
+        vectors.push(script.wrong(name, "H-22", "no_common_protocol"));
+    }
+    for (name, offered, answer) in [
+        (
+            "the answer names a protocol though none was offered",
+            Params::default(),
+            named(&["a/1"]),
+        ),
+        (
+            "the answer names a protocol that was not offered",
+            named(&["a/1"]),
+            named(&["a/2"]),
+        ),
+        (
+            "the answer names two protocols",
+            named(&["a/1", "a/2"]),
+            named(&["a/1", "a/2"]),
+        ),
+        (
+            "the answer names no protocol though some were offered",
+            named(&["a/1"]),
+            Params::default(),
+        ),
+    ] {
+        let mut script = Script::new(SUITE);
+        // What such a responder would say it takes.
+        script.made.takes = offered.protocols.clone();
+        script.params(Initiator, &offered);
+        script.params(Responder, &answer);
+        vectors.push(script.wrong(name, "H-22", VIOLATION));
+    }
+    vectors
+}
+
+/// Kinds, and what may stand between pieces.
+fn kinds_and_pieces() -> Vec<Vector> {
+    vec![
+        violation("unknown kind in a session", "T-6", |s| {
+            s.plaintext(Initiator, &[1, 3])
+        }),
+        violation("empty batch in a session", "T-6", |s| {
+            s.plaintext(Initiator, &[0])
+        }),
+        violation("empty piece in a session", "T-6", |s| {
+            s.plaintext(Responder, &[2])
+        }),
+        violation("empty piece between pieces", "T-6", |s| {
+            s.piece(Initiator, b"begun");
+            s.plaintext(Initiator, &[2]);
+        }),
+        violation("PARAMS again", "H-20", |s| {
+            s.params(Initiator, &Params::default())
+        }),
+        violation("PARAMS of the responder again", "H-20", |s| {
+            s.params(Responder, &Params::default());
+        }),
+        violation("MESSAGE between pieces", "T-7", |s| {
+            s.piece(Initiator, b"begun");
+            s.frames(Initiator, &[Frame::Message(b"other")]);
+        }),
+        violation("MESSAGE before DISCARD in its record", "T-7", |s| {
+            s.piece(Initiator, b"begun");
+            s.frames(Initiator, &[Frame::Message(b"other"), Frame::Discard]);
+        }),
+        violation("PARAMS between pieces", "H-20", |s| {
+            s.piece(Initiator, b"begun");
+            s.params(Initiator, &Params::default());
+        }),
+        violation("END between pieces", "E-2", |s| {
+            s.piece(Initiator, b"begun");
+            s.frames(Initiator, &[end(0)]);
+        }),
+        violation("END that counts the message in pieces", "E-2", |s| {
+            s.piece(Initiator, b"begun");
+            s.frames(Initiator, &[end(1)]);
+        }),
+        violation("DISCARD of nothing", "T-19", |s| {
+            s.frames(Initiator, &[Frame::Discard])
+        }),
+        violation("DISCARD twice", "T-19", |s| {
+            s.piece(Initiator, b"begun");
+            s.frames(Initiator, &[Frame::Discard, Frame::Discard]);
+        }),
+        violation("DISCARD behind the last piece", "T-19", |s| {
+            s.piece(Initiator, b"begun");
+            s.message(Initiator, b"");
+            s.frames(Initiator, &[Frame::Discard]);
+        }),
+    ]
+}
+
+/// Messages above what the receiver has announced.
+fn sizes() -> Vec<Vector> {
+    let too_large = |name: &str, say: fn(&mut Script)| {
+        let mut script = Script::new(SUITE);
+        script.params(Initiator, &Params::default());
+        let small = Params {
+            max_message: 1_000,
+            ..Params::default()
+        };
+        script.params(Responder, &small);
+        script.message(Initiator, &[1; 1_000]);
+        say(&mut script);
+        script.wrong(name, "T-8", "too_large")
+    };
+    vec![
+        too_large("too large in a frame", |s| {
+            s.frames(Initiator, &[Frame::Message(&[2; 1_001])]);
+        }),
+        too_large("too large in a record", |s| {
+            s.message(Initiator, &[2; 1_001])
+        }),
+        too_large("too large in one piece", |s| {
+            s.piece(Initiator, &[2; 1_001])
+        }),
+        too_large("too large in two pieces", |s| {
+            s.piece(Initiator, &[2; 500]);
+            s.piece(Initiator, &[2; 501]);
+        }),
+        too_large("too large by its last piece", |s| {
+            s.piece(Initiator, &[2; 1_000]);
+            s.message(Initiator, &[2]);
+        }),
+        too_large("too large though it is not taken", |s| {
+            s.frames(Responder, &[Frame::Stop { taken: 1 }]);
+            s.piece(Initiator, &[2; 600]);
+            s.piece(Initiator, &[2; 600]);
+        }),
+    ]
+}
+
+fn rekeys() -> Vec<Vector> {
+    let behind = |name: &str, frame: Frame<'_>| {
+        violation(name, "T-10", |s| {
+            s.frames(Initiator, &[Frame::Rekey, frame])
+        })
+    };
+    vec![
+        behind("MESSAGE behind REKEY", Frame::Message(b"")),
+        behind("PING behind REKEY", Frame::Ping([0; 8])),
+        behind("REKEY behind REKEY", Frame::Rekey),
+        behind(
+            "ABORT behind REKEY",
+            Frame::Abort {
+                code: Code::NONE,
+                reason: "",
+            },
+        ),
+        behind("END behind REKEY", end(0)),
+    ]
+}
+
+/// Frames that are malformed, behind a whole message.
+fn bytes() -> Vec<Vector> {
+    let mut vectors = Vec::new();
+    let long = [&[4, 1, 0, 0x81, 2], [b'r'; 257].as_slice()].concat();
+    for (name, clause, frame) in [
+        ("frame of type 0x03", "T-12", &[3, 0][..]),
+        ("frame of type 0x0f", "T-12", &[0x0f]),
+        ("frame of type 0x20", "T-12", &[0x20]),
+        ("frame of type 0xff", "T-12", &[0xff]),
+        ("END without its reason", "T-12", &[4, 1, 0, 5, b'h']),
+        ("MESSAGE longer than its record", "T-12", &[2, 4, 1, 2, 3]),
+        (
+            "MESSAGE longer than its record and above max_message",
+            "T-12",
+            &[2, 0x80, 0x80, 0x80, 0x80, 0x10, 1],
+        ),
+        ("PING of seven bytes", "T-12", &[7, 1, 2, 3, 4, 5, 6, 7]),
+        ("RECEIPT without a number", "W-2", &[5]),
+        ("RECEIPT with a number too long", "W-2", &[5, 0x80, 0]),
+        (
+            "RECEIPT with a number of ten bytes",
+            "W-2",
+            &[5, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 1],
+        ),
+        (
+            "PADDING that is not zero in a session",
+            "T-13",
+            &[0, 0, 0, 1],
+        ),
+        ("END with a reason of 257 bytes", "T-21", &long),
+        (
+            "END with a reason that is not UTF-8",
+            "T-21",
+            &[4, 1, 0, 2, 0xc3, 0x28],
+        ),
+        (
+            "END with a code of 2^32",
+            "T-21",
+            &[4, 1, 0x80, 0x80, 0x80, 0x80, 0x10, 0],
+        ),
+        (
+            "ABORT with a reason that is not UTF-8",
+            "T-21",
+            &[6, 0, 1, 0xff],
+        ),
+    ] {
+        let body = [&[2, 1, b'm'], frame].concat();
+        vectors.push(violation(name, clause, |s| s.raw(Initiator, &body)));
+    }
+    vectors
+}
+
+pub(super) fn end(sent: u64) -> Frame<'static> {
+    Frame::End {
+        sent,
+        code: Code::NONE,
+        reason: "",
+    }
+}
