@@ -3,7 +3,7 @@
 use core::{sync::atomic::Ordering, time::Duration};
 use std::{task::Waker, time::Instant};
 
-use super::{Link, READ_FIRST, Read, lock, try_lock};
+use super::{Link, READ_FIRST, Read, lock, reading::TURN, try_lock};
 use crate::{
     proto::{Cause, TimeLimit},
     session::wakers::Side,
@@ -44,20 +44,19 @@ impl Link {
             return;
         }
         self.wakers.read.register(side, waker);
-        loop {
+        for _turn in 0..TURN {
             let wants = incoming.path.wants_input();
             let before = incoming.path.arrived_count();
             match self.read(&mut incoming, now, usize::MAX) {
-                Read::Yield => {
-                    waker.wake_by_ref();
-                    return;
-                }
+                Read::Yield => break,
                 Read::Waiting | Read::Ended => return,
                 // Messages wait; more input may hold answers that we need.
-                Read::Ready if !wants || !incoming.path.wants_input() => {
+                Read::Ready | Read::Busy if !wants || !incoming.path.wants_input() => {
                     incoming.path.waits(false, now);
                     return;
                 }
+                // What was read is opened before more is read (spec: L-6).
+                Read::Busy => {}
                 Read::Ready => {
                     if self.read_transport(&mut incoming, now).is_pending() {
                         incoming.path.waits(true, now);
@@ -70,6 +69,8 @@ impl Link {
                 }
             }
         }
+        // Others get their turn (threat: 97).
+        waker.wake_by_ref();
     }
 
     /// Looks at every limit in time; returns the next one.
