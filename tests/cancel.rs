@@ -3,6 +3,7 @@
 //!
 //! Invariant I7, and I1, I2 and I5 behind it. `DUOLOGUE_LONG=1` leaves no poll out and walks longer;
 //! `DUOLOGUE_SEED=n` repeats one walk. Under `--cfg duologue_ledger` no nonce may seal twice meanwhile.
+#![expect(clippy::print_stdout, reason = "a walk that fails names its seed")]
 
 mod support;
 

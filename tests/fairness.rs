@@ -1,4 +1,5 @@
 //! A peer that always has something to say does not keep others on the same thread waiting: polls are counted.
+#![expect(clippy::print_stdout, reason = "the counts are part of the evidence")]
 
 #[path = "support/raw_peer.rs"]
 #[expect(unused, unreachable_pub, reason = "each test uses a part of the peer")]
