@@ -20,8 +20,8 @@ fn class_of_message1(pattern: Pattern, suite: Suite, bit: usize) -> Option<Hands
         0 | 1 => Some(HandshakeError::WrongSize),
         2..=4 => Some(HandshakeError::NotDuologue),
         // The pattern that differs in its lowest bit is taken: another size, or another prologue.
-        7 if bit % 8 == 0 && same_size => Some(HandshakeError::Failed),
-        7 if bit % 8 == 0 => Some(HandshakeError::WrongSize),
+        7 if bit.is_multiple_of(8) && same_size => Some(HandshakeError::Failed),
+        7 if bit.is_multiple_of(8) => Some(HandshakeError::WrongSize),
         5..=9 => None,
         _ if pattern == Pattern::Xx && !suite.is_hybrid() => None,
         _ if pattern == Pattern::Xx => None,
