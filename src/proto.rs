@@ -19,6 +19,8 @@ mod send;
 mod send_error;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod vectors;
 
 pub(crate) use config::Limits;
 pub use config::{Config, ConfigError};

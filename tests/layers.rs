@@ -52,8 +52,12 @@ fn check(files: &Files) -> BTreeSet<Violation> {
     let mut found: BTreeSet<_> = tree.violations.drain(..).collect();
     for source in &tree.sources {
         let text = &files[&source.file];
-        for line in size::unsafe_lines(text.parse().unwrap()) {
+        for line in size::lines_with("unsafe", text.parse().unwrap()) {
             found.insert(Violation::new(&source.file, line, "`unsafe`"));
+        }
+        // spec: L-13
+        for line in size::lines_with("SystemTime", text.parse().unwrap()) {
+            found.insert(Violation::new(&source.file, line, "`SystemTime` goes back"));
         }
         if source.test {
             continue;

@@ -18,7 +18,8 @@ pub(super) struct Judge {
     credit: Credit,
     /// Whole messages read.
     arrived: u64,
-    end: Option<(u64, Ended)>,
+    /// Boxed: a session without it must not carry the room.
+    end: Option<Box<(u64, Ended)>>,
     requests: Option<Requests>,
     said: Said,
 }
@@ -75,7 +76,7 @@ impl Judge {
     }
 
     pub(super) fn end(&self) -> Option<&(u64, Ended)> {
-        self.end.as_ref()
+        self.end.as_deref()
     }
 
     pub(super) fn arrived(&self) -> u64 {
@@ -98,11 +99,19 @@ impl Judge {
         Ok(())
     }
 
-    /// A record that is a message or the last piece of one.
+    /// A message in a record or frame of its own, or the last piece of one.
     pub(super) fn message_record(&mut self) -> Judged<()> {
         self.open()?;
         self.arrived = self.arrived.saturating_add(1);
         self.credit.messages(1);
+        Ok(())
+    }
+
+    /// The last piece earns by its bytes like those before it.
+    // spec: L-1
+    pub(super) fn last_piece(&mut self, length: usize) -> Judged<()> {
+        self.message_record()?;
+        self.credit.piece(length);
         Ok(())
     }
 
@@ -192,7 +201,7 @@ impl Judge {
         if sent != self.arrived {
             return wrong("E-1", "END counts other messages than came");
         }
-        self.end = Some((sent, ended));
+        self.end = Some(Box::new((sent, ended)));
         if position.taken == sent || position.stopped.is_some() {
             self.owe_final(position.stopped.unwrap_or(position.taken));
         }
@@ -202,7 +211,7 @@ impl Judge {
     // spec: T-16, E-7
     fn count(&mut self, taken: u64, facts: &Facts) -> Judged<PeerWord> {
         let known = self.notices.peer;
-        if known.confirmed.is_some() {
+        if known.confirmed {
             return wrong("E-7", "receipt behind FINAL_RECEIPT");
         }
         if taken < known.taken {
@@ -212,7 +221,7 @@ impl Judge {
             return wrong("T-16", "receipt above what was sent");
         }
         // spec: E-5
-        if known.stopped.is_some_and(|stopped| stopped != taken) {
+        if known.stopped && known.taken != taken {
             return wrong("E-5", "receipt that differs from STOP");
         }
         Ok(known)
@@ -235,7 +244,7 @@ impl Judge {
         let known = self.count(taken, facts)?;
         self.learn(PeerWord {
             taken,
-            confirmed: Some(taken),
+            confirmed: true,
             ..known
         });
         Ok(())
@@ -244,12 +253,12 @@ impl Judge {
     // spec: E-4
     fn stop(&mut self, taken: u64, facts: &Facts) -> Judged<()> {
         let known = self.count(taken, facts)?;
-        if known.stopped.is_some() {
+        if known.stopped {
             return wrong("E-4", "STOP twice");
         }
         self.learn(PeerWord {
             taken,
-            stopped: Some(taken),
+            stopped: true,
             ..known
         });
         Ok(())
@@ -309,11 +318,7 @@ impl Judge {
     /// The application has taken so many.
     pub(super) fn taken(&mut self, taken: u64) {
         self.answer(taken, None);
-        if self
-            .end
-            .as_ref()
-            .is_some_and(|(sent, _ended)| *sent == taken)
-        {
+        if self.end().is_some_and(|(sent, _ended)| *sent == taken) {
             self.owe_final(taken);
         }
     }
@@ -323,8 +328,8 @@ impl Judge {
         if self.end.is_some() {
             self.owe_final(taken);
         } else {
-            self.notices.stop = Some(taken);
-            self.news = true;
+            self.notices.stop = true;
+            self.owe(taken);
         }
     }
 
@@ -343,17 +348,22 @@ impl Judge {
                 oldest: taken.saturating_add(1),
                 newest,
             });
-        self.notices.receipt = Some(taken);
-        self.news = true;
+        self.notices.receipt = true;
+        self.owe(taken);
     }
 
     // spec: E-6
     fn owe_final(&mut self, taken: u64) {
         if !self.said.confirmed {
             self.said.confirmed = true;
-            self.notices.final_receipt = Some(taken);
-            self.news = true;
+            self.notices.final_receipt = true;
+            self.owe(taken);
         }
+    }
+
+    fn owe(&mut self, taken: u64) {
+        self.notices.taken = taken;
+        self.news = true;
     }
 
     pub(super) fn take_notices(&mut self) -> Option<Notices> {

@@ -1,6 +1,6 @@
 //! What the two paths of a session tell each other, as values.
 
-use crate::wire::Code;
+use super::outcome::Cause;
 
 /// What the receive path wants the send path to say or to know: one slot each, so memory is constant.
 ///
@@ -8,21 +8,26 @@ use crate::wire::Code;
 // spec: L-6, L-7
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Notices {
-    pub(super) receipt: Option<u64>,
+    /// Messages taken, for whichever of the three words is due: it never falls, and is fixed by a STOP.
+    pub(super) taken: u64,
+    pub(super) receipt: bool,
+    pub(super) stop: bool,
+    pub(super) final_receipt: bool,
     pub(super) pong: Option<[u8; 8]>,
-    pub(super) stop: Option<u64>,
-    pub(super) final_receipt: Option<u64>,
-    pub(super) abort: Option<Code>,
+    /// Boxed: an idle session must not carry the room for it.
+    pub(super) abort: Option<Box<Cause>>,
     pub(super) peer: PeerWord,
 }
 
 /// What the peer said of our direction.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct PeerWord {
-    /// The newest RECEIPT.
+    /// What the newest RECEIPT, STOP or FINAL_RECEIPT counted.
     pub(super) taken: u64,
-    pub(super) stopped: Option<u64>,
-    pub(super) confirmed: Option<u64>,
+    /// A STOP was read, so that `taken` is fixed (spec: E-5).
+    pub(super) stopped: bool,
+    /// FINAL_RECEIPT was read.
+    pub(super) confirmed: bool,
     /// PONGs read.
     pub(super) pongs: u64,
 }
@@ -30,11 +35,12 @@ pub(super) struct PeerWord {
 impl Notices {
     /// Puts newer notices on top: the newest receipt, the first of everything that is said once.
     pub fn merge(&mut self, newer: Self) {
-        self.receipt = newer.receipt.or(self.receipt);
+        self.taken = self.taken.max(newer.taken);
+        self.receipt |= newer.receipt;
         self.pong = newer.pong.or(self.pong);
-        self.stop = self.stop.or(newer.stop);
-        self.final_receipt = self.final_receipt.or(newer.final_receipt);
-        self.abort = self.abort.or(newer.abort);
+        self.stop |= newer.stop;
+        self.final_receipt |= newer.final_receipt;
+        self.abort = self.abort.take().or(newer.abort);
         self.peer = newer.peer;
     }
 }

@@ -39,6 +39,10 @@ impl Outgoing {
         }
     }
 
+    pub(super) fn owns_memory(&self) -> bool {
+        !self.bytes.is_empty()
+    }
+
     /// Gives the memory back while there is nothing in it.
     pub(super) fn release(&mut self) {
         if self.start == self.end && self.batch == 0 {

@@ -26,17 +26,29 @@ pub struct ReceivePath {
     opener: Opener,
     input: BytesMut,
     input_ended: bool,
-    queue: VecDeque<Item>,
+    queue: VecDeque<Waiting>,
     queued: usize,
+    /// Bytes of input that were consumed, from the first one on.
+    position: u64,
     assembly: Assembly,
+    /// Where the next message in pieces is assembled.
+    spare: BytesMut,
     judge: Judge,
     counts: Counts,
     clock: Clock,
-    failure: Option<Cause>,
+    /// Boxed, as what ends a session: an idle one must not carry the room for it.
+    failure: Option<Box<Cause>>,
     max_message: usize,
 }
 
 /// Whole messages that wait to be taken.
+#[derive(Debug)]
+struct Waiting {
+    item: Item,
+    /// Where the input stood; what was read since may be kept alive by this item's buffer.
+    position: u64,
+}
+
 #[derive(Debug)]
 enum Item {
     /// A batch that was checked when it was opened.
@@ -50,7 +62,7 @@ struct Counts {
     taken: u64,
     stopped: Option<u64>,
     taking: Taking,
-    drain: Option<Duration>,
+    drain: Option<Instant>,
 }
 
 /// What [`ReceivePath::process`] came to.
@@ -78,7 +90,9 @@ impl ReceivePath {
             input_ended: false,
             queue: VecDeque::new(),
             queued: 0,
+            position: 0,
             assembly: Assembly::None,
+            spare: BytesMut::new(),
             judge: Judge::new(Credit::new(idle, now)),
             counts: Counts {
                 taking: config.taking(),
@@ -103,7 +117,7 @@ impl ReceivePath {
 
     /// Fails for this cause, unless it has failed already. Whole messages are still handed out.
     pub fn fail(&mut self, cause: Cause) {
-        self.failure.get_or_insert(cause);
+        self.failure.get_or_insert_with(|| Box::new(cause));
     }
 
     /// Whether more input is wanted: it has not ended and there is room for what it brings.
@@ -128,7 +142,7 @@ impl ReceivePath {
             match self.open_next(facts, now) {
                 Ok(true) => {}
                 Ok(false) if self.input_ended => {
-                    self.failure = Some(Cause::TransportEnded);
+                    self.end_for(Cause::TransportEnded);
                     return Processed::Ended;
                 }
                 Ok(false) => return Processed::NeedInput,
@@ -141,13 +155,11 @@ impl ReceivePath {
         Processed::Busy
     }
 
-    // spec: T-20
+    // spec: T-20, E-16
     fn end_for(&mut self, cause: Cause) {
-        if !matches!(cause, Cause::PeerAborted { .. }) {
-            self.judge.notices.abort = cause.code();
-        }
+        self.judge.notices.abort = Some(Box::new(cause.clone()));
         self.assembly = Assembly::None;
-        self.failure = Some(cause);
+        self.failure = Some(Box::new(cause));
     }
 
     fn open_next(&mut self, facts: &Facts, now: Instant) -> Result<bool, Cause> {
@@ -164,6 +176,7 @@ impl ReceivePath {
             return Err(Cause::Violation(violation));
         }
         self.input.advance(HEADER);
+        self.consume(length.saturating_add(HEADER));
         if matches!(self.assembly, Assembly::Keeping(_)) {
             return self.open_behind(length, facts, now).map(|()| true);
         }
@@ -240,7 +253,9 @@ impl ReceivePath {
                 return Ok(Verdict::Fine);
             }
             Frame::Drain { milliseconds } => {
-                self.counts.drain = Some(Duration::from_millis(milliseconds));
+                let within = Duration::from_millis(milliseconds);
+                // Counted from when it came, whenever the application looks.
+                self.counts.drain = self.clock.last_opened().checked_add(within);
             }
             Frame::Message(message) if message.len() > self.max_message => {
                 return Err(Cause::Violation(Violation::too_large()));
@@ -259,11 +274,36 @@ impl ReceivePath {
         verdict.map_err(Cause::Violation)
     }
 
+    /// Small messages that wait are moved together once they keep more alive than a session may hold.
+    // spec: L-6
+    fn consume(&mut self, length: usize) {
+        self.position = self
+            .position
+            .saturating_add(u64::try_from(length).unwrap_or(u64::MAX));
+        let Some(oldest) = self.queue.front() else {
+            return;
+        };
+        let span = self.position.saturating_sub(oldest.position);
+        let span = usize::try_from(span).unwrap_or(usize::MAX);
+        if span <= self.queued.saturating_add(UNTAKEN) {
+            return;
+        }
+        for waiting in &mut self.queue {
+            let (Item::Batch(bytes) | Item::Message(bytes)) = &mut waiting.item;
+            // What is larger than a record has a buffer of its own.
+            if bytes.len() <= wire::RECORD_ACCEPTED {
+                *bytes = Bytes::copy_from_slice(bytes);
+            }
+            waiting.position = self.position;
+        }
+    }
+
     // spec: T-14
     fn keep(&mut self, item: Item, length: usize) {
         // Even an empty message holds a place in the queue.
         self.queued = self.queued.saturating_add(length).saturating_add(32);
-        self.queue.push_back(item);
+        let position = self.position;
+        self.queue.push_back(Waiting { item, position });
     }
 
     /// Hands out the next whole message; it counts as taken.
@@ -285,7 +325,7 @@ impl ReceivePath {
     /// Hands out the next whole message without counting it.
     pub(crate) fn hand_out(&mut self) -> Option<Bytes> {
         loop {
-            match self.queue.front_mut()? {
+            match &mut self.queue.front_mut()?.item {
                 Item::Message(message) => {
                     let message = core::mem::take(message);
                     self.drop_front(message.len());
@@ -351,8 +391,8 @@ impl ReceivePath {
         self.judge.take_notices()
     }
 
-    /// The peer's announcement that it will end within this time; given out once.
-    pub fn draining(&mut self) -> Option<Duration> {
+    /// By when the peer has announced that it will end; given out once.
+    pub fn draining(&mut self) -> Option<Instant> {
         self.counts.drain.take()
     }
 
@@ -360,6 +400,12 @@ impl ReceivePath {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.queue.is_empty()
+    }
+
+    /// About how many bytes of messages wait to be taken.
+    #[must_use]
+    pub fn untaken(&self) -> usize {
+        self.queued
     }
 
     /// Whether untaken messages keep it from reading on.
@@ -371,7 +417,7 @@ impl ReceivePath {
     /// Why it opens no more records.
     #[must_use]
     pub fn failure(&self) -> Option<&Cause> {
-        self.failure.as_ref()
+        self.failure.as_deref()
     }
 
     /// What the peer's END said, once it is read.
@@ -442,6 +488,25 @@ impl ReceivePath {
         self.clock.ping_at()
     }
 
+    /// Whether there are buffers that [`ReceivePath::release`] may give back.
+    #[must_use]
+    pub fn owns_memory(&self) -> bool {
+        let kept = self.input.capacity().max(self.spare.capacity());
+        kept.max(self.queue.capacity()) > 0
+    }
+
+    #[cfg(test)]
+    pub(super) fn opener(&mut self) -> &mut Opener {
+        &mut self.opener
+    }
+
+    /// When [`ReceivePath::waits`] must be called again at the latest: a longer silence of ours counts as
+    /// time in which we were not reading.
+    #[must_use]
+    pub fn look_at(&self) -> Option<Instant> {
+        self.clock.look_at()
+    }
+
     /// Gives memory back while no part of a record waits in it.
     pub fn release(&mut self) {
         if self.input.is_empty() {
@@ -450,6 +515,7 @@ impl ReceivePath {
         if self.queue.is_empty() {
             self.queue = VecDeque::new();
         }
+        self.spare = BytesMut::new();
     }
 }
 

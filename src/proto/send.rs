@@ -60,15 +60,16 @@ struct Partial {
 /// What is said once, and what was said last.
 #[derive(Debug, Default)]
 struct Words {
-    end: Option<Ended>,
-    stop: Option<u64>,
-    final_receipt: Option<u64>,
+    end: Option<Box<Ended>>,
+    stop: bool,
+    final_receipt: bool,
     receipt: u64,
     requested: u64,
     request_due: bool,
     drained: bool,
+    /// Our ABORT was said or the peer's was read: no record follows.
     aborted: bool,
-    over: Option<Cause>,
+    over: Option<Box<Cause>>,
     ping_at: Option<Instant>,
     round_trip: Option<Duration>,
     tickets: u64,
@@ -191,15 +192,15 @@ impl SendPath {
 
     fn judge(&mut self, message: &[u8]) -> Result<(), SendError> {
         if let Some(cause) = &self.words.over {
-            return Err(SendError::Over(cause.clone()));
+            return Err(SendError::Over(Cause::clone(cause)));
         }
         if self.words.end.is_some() {
             return Err(SendError::Finished);
         }
         // spec: E-5
-        if let Some(taken) = self.owed.peer.stopped.or(self.owed.peer.confirmed) {
+        if self.is_stopped() {
             return Err(SendError::Stopped {
-                taken,
+                taken: self.taken_count(),
                 sent: self.facts.sent,
             });
         }
@@ -294,8 +295,9 @@ impl SendPath {
     }
 
     fn broken(&mut self) -> SendError {
-        let cause = self.words.over.get_or_insert(Cause::Internal).clone();
-        SendError::Over(cause)
+        let broken = || Box::new(Cause::Internal);
+        let cause = self.words.over.get_or_insert_with(broken);
+        SendError::Over(Cause::clone(cause))
     }
 
     // spec: T-11
@@ -340,7 +342,7 @@ impl SendPath {
     /// The session is over.
     pub fn rekey_now(&mut self, now: Instant) -> Result<(), SendError> {
         if let Some(cause) = &self.words.over {
-            return Err(SendError::Over(cause.clone()));
+            return Err(SendError::Over(Cause::clone(cause)));
         }
         self.key.asked = true;
         self.seal_batch(now)?;
@@ -358,7 +360,7 @@ impl SendPath {
     // spec: E-1, E-2, E-13
     pub fn finish(&mut self, code: Code, reason: &str, now: Instant) -> Result<(), SendError> {
         if let Some(cause) = &self.words.over {
-            return Err(SendError::Over(cause.clone()));
+            return Err(SendError::Over(Cause::clone(cause)));
         }
         if self.words.end.is_some() {
             return Ok(());
@@ -366,7 +368,7 @@ impl SendPath {
         self.withdraw_other(0, now)?;
         let sent = self.facts.sent;
         self.control(Frame::End { sent, code, reason }, now)?;
-        self.words.end = Some(Ended::new(code, reason));
+        self.words.end = Some(Box::new(Ended::new(code, reason)));
         self.facts.ended = true;
         Ok(())
     }
@@ -384,12 +386,21 @@ impl SendPath {
         self.batch = Batch::Empty;
         let _unsaid = self.out.seal(&mut self.sealer, None);
         self.words.aborted = true;
-        self.words.over = Some(cause);
+        self.words.over = Some(Box::new(cause));
+    }
+
+    /// What is sealed still leaves; what is owed or open is dropped.
+    // spec: E-16
+    fn fall_silent(&mut self, cause: Cause) {
+        self.out.drop_batch();
+        self.batch = Batch::Empty;
+        self.words.aborted = true;
+        self.words.over = Some(Box::new(cause));
     }
 
     /// Says no more: the session is over for this cause.
     pub(crate) fn shut(&mut self, cause: Cause) {
-        self.words.over.get_or_insert(cause);
+        self.words.over.get_or_insert_with(|| Box::new(cause));
     }
 
     /// Puts every answer that is owed into the open batch and seals it.
@@ -398,20 +409,21 @@ impl SendPath {
     ///
     /// The cipher failed; the session is over.
     pub fn flush(&mut self, now: Instant) -> Result<(), SendError> {
-        if let Some(code) = self.owed.abort.take() {
-            let cause = self
-                .words
-                .over
-                .clone()
-                .unwrap_or(Cause::LocalAbort { code });
-            self.words.over = None;
-            self.abort(code, "", cause);
+        if let Some(cause) = self.owed.abort.take()
+            && !self.is_over()
+        {
+            let code = cause.code();
+            let cause = *self.words.over.take().unwrap_or(cause);
+            match code {
+                Some(code) => self.abort(code, "", cause),
+                None => self.fall_silent(cause),
+            }
         }
         if self.words.aborted {
             return Ok(());
         }
         self.answer(now)?;
-        if self.owed.peer.stopped.is_some() {
+        if self.owed.peer.stopped {
             // spec: E-5
             self.withdraw_other(0, now)?;
         }
@@ -424,6 +436,13 @@ impl SendPath {
         self.out.pending()
     }
 
+    /// Bytes that wait to be sealed or written.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        let open = self.out.batch_length();
+        self.out.pending_length().saturating_add(open)
+    }
+
     /// Whether a batch is open: messages that [`SendPath::flush`] would seal.
     #[must_use]
     pub fn is_open(&self) -> bool {
@@ -433,6 +452,12 @@ impl SendPath {
     /// Forgets bytes that were written.
     pub fn written(&mut self, bytes: usize) {
         self.out.consume(bytes);
+    }
+
+    /// Whether there are buffers that [`SendPath::release`] may give back.
+    #[must_use]
+    pub fn owns_memory(&self) -> bool {
+        self.out.owns_memory() || self.scratch.capacity() > 0
     }
 
     /// Gives memory back while nothing is pending.

@@ -10,6 +10,8 @@ mod reading;
 mod tests;
 mod writing;
 
+pub(super) use reading::ENOUGH;
+
 use core::{
     ops::{Deref, DerefMut},
     sync::atomic::{AtomicBool, Ordering},
@@ -26,6 +28,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{
     close::Closing,
+    events,
     transport::{Reader, Transport, Writer},
     wakers::Wakers,
 };
@@ -48,7 +51,7 @@ pub(super) struct Link {
     mail_waits: AtomicBool,
     pub(super) wakers: Wakers,
     flags: Flags,
-    outcome: OnceLock<Outcome>,
+    outcome: OnceLock<Box<Outcome>>,
     closing: Mutex<Closing>,
     pub(super) fixed: Fixed,
 }
@@ -56,7 +59,7 @@ pub(super) struct Link {
 /// What never changes.
 pub(super) struct Fixed {
     pub(super) peer: Peer,
-    pub(super) limits: Limits,
+    config: Config,
     pub(super) born: Instant,
 }
 
@@ -72,7 +75,9 @@ pub(super) struct Outgoing {
     unflushed: bool,
     /// A coarse clock for what needs no better one.
     pub(super) now: Instant,
-    pub(super) broken: Option<Cause>,
+    used: Instant,
+    /// Boxed, as what ends a session: an idle one must not carry the room for it.
+    pub(super) broken: Option<Box<Cause>>,
 }
 
 pub(super) struct Incoming {
@@ -99,7 +104,7 @@ struct Mail {
     facts: Facts,
     stalled: Option<Instant>,
     pinging: bool,
-    abort: Option<(Code, String, Cause)>,
+    abort: Option<Box<(Code, String, Cause)>>,
     life: Life,
 }
 
@@ -115,8 +120,10 @@ pub(super) struct Life {
 /// What reading came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Read {
-    /// Messages wait.
+    /// Messages wait, and all that was read is opened.
     Ready,
+    /// Messages wait, and more was read than was opened.
+    Busy,
     /// The transport has nothing.
     Waiting,
     /// Others get their turn.
@@ -141,6 +148,12 @@ fn try_lock<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
 // spec: L-13
 pub(super) fn now() -> Instant {
     tokio::time::Instant::now().into_std()
+}
+
+impl Fixed {
+    pub(super) fn limits(&self) -> &Limits {
+        self.config.limits()
+    }
 }
 
 impl Link {
@@ -173,6 +186,7 @@ impl Link {
                 writer: Some(transport.writer),
                 unflushed: false,
                 now,
+                used: now,
                 broken: None,
             }),
             incoming: Mutex::new(Incoming {
@@ -188,7 +202,7 @@ impl Link {
             closing: Mutex::new(Closing::default()),
             fixed: Fixed {
                 peer,
-                limits: *config.limits(),
+                config: config.clone(),
                 born: now,
             },
         }
@@ -234,7 +248,7 @@ impl Link {
     }
 
     pub(super) fn outcome(&self) -> Option<&Outcome> {
-        self.outcome.get()
+        self.outcome.get().map(|outcome| &**outcome)
     }
 
     pub(super) fn set_split(&self) {
@@ -265,21 +279,34 @@ impl Link {
     pub(super) fn post_abort(&self, code: Code, reason: &str, cause: Cause) {
         lock(&self.mail)
             .abort
-            .get_or_insert((code, reason.to_owned(), cause));
+            .get_or_insert_with(|| Box::new((code, reason.to_owned(), cause)));
         self.mail_waits.store(true, Ordering::SeqCst);
     }
 
     /// Writes the outcome down, the first time; later calls change nothing (spec: E-12).
+    ///
+    /// What it says was sent and taken is then all that ever will be.
     pub(super) fn conclude(
         &self,
-        incoming: &Incoming,
-        outgoing: &Outgoing,
+        incoming: &mut Incoming,
+        outgoing: &mut Outgoing,
         cause: Cause,
     ) -> &Outcome {
-        self.outcome.get_or_init(|| Outcome {
-            sent: outgoing.path.sent(),
-            received: incoming.path.received(),
-            cause,
+        self.heed_mail(outgoing, outgoing.now);
+        if !proto::is_over(&outgoing.path, &incoming.path) {
+            outgoing.path.shut(cause.clone());
+            if !incoming.path.is_complete() {
+                incoming.path.stop_taking();
+            }
+        }
+        self.outcome.get_or_init(|| {
+            let outcome = Box::new(Outcome {
+                sent: outgoing.path.sent(),
+                received: incoming.path.received(),
+                cause,
+            });
+            events::ended(&self.fixed.peer, &outcome);
+            outcome
         })
     }
 
@@ -298,7 +325,7 @@ impl Link {
         let failed = incoming.path.failure();
         match (failed, &outgoing.broken) {
             // A writer that failed shows as an end of the transport on the other side of it.
-            (Some(Cause::TransportEnded), Some(broken)) => Some(broken.clone()),
+            (Some(Cause::TransportEnded), Some(broken)) => Some(Cause::clone(broken)),
             (Some(cause), _) => Some(cause.clone()),
             (None, _) => None,
         }

@@ -3,13 +3,13 @@
 use core::{
     fmt,
     future::Future,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
     task::{Context, Poll},
 };
 use std::sync::Arc;
 
-use tokio::sync::{Mutex, Notify, watch};
+use tokio::sync::{Notify, Semaphore, SemaphorePermit, TryAcquireError, watch};
 
 use super::{
     Receiver, Sender, Session,
@@ -18,8 +18,14 @@ use super::{
 };
 use crate::{
     proto::{Cause, Offered, Outcome, Peer, Progress, SendError},
-    wire::Code,
+    wire::{Code, GATHERED, OVERHEAD},
 };
+
+/// Bytes that senders may leave before the pump has written them: what one write gathers, and a little
+/// less, so that our answers have room beside them.
+const ROOM: usize = GATHERED - 8 * 1024;
+/// Plaintext of a record that we send, at least, when a message is cut.
+const RECORD: usize = 16 * 1024;
 
 /// A sender that many tasks share: clone it.
 ///
@@ -49,9 +55,14 @@ struct Known {
 
 struct Shared {
     link: Arc<super::link::Link>,
-    /// Who puts a message that does not fit at once keeps the others waiting, in their order.
-    turn: Mutex<()>,
-    room: Notify,
+    /// Bytes of room. It is handed out in the order of asking, so that no sender starves, and before it
+    /// is used, so that no sender waits for another to run.
+    room: Semaphore,
+    /// Bytes taken over whose room has not been given back; changed under the lock of `outgoing` alone.
+    left: AtomicUsize,
+    /// The pump has looked.
+    looked: Notify,
+    looks: AtomicUsize,
     pump: Slot,
     signalled: AtomicBool,
     wants_receipt: AtomicBool,
@@ -94,8 +105,10 @@ impl Session {
         let (taken, known) = watch::channel(Known::default());
         let shared = Arc::new(Shared {
             link: Arc::clone(&sender.link),
-            turn: Mutex::new(()),
-            room: Notify::new(),
+            room: Semaphore::new(ROOM),
+            left: AtomicUsize::new(0),
+            looked: Notify::new(),
+            looks: AtomicUsize::new(0),
             pump: Slot::default(),
             signalled: AtomicBool::new(false),
             wants_receipt: AtomicBool::new(false),
@@ -151,27 +164,31 @@ impl SharedSender {
 
     async fn leave(&self, message: &[u8]) -> Result<u64, SendError> {
         let shared = &*self.shared;
-        let turn = shared.turn.lock().await;
+        let length = u64::try_from(message.len()).unwrap_or(u64::MAX);
+        let max = self.peer().max_message;
+        if length > max {
+            return Err(SendError::TooLarge { length, max });
+        }
+        let cost = cost(message);
+        let permit = shared.room_for(cost).await?;
         let mut progress = Progress::default();
         let mut guard = GiveUp {
             shared,
             armed: false,
         };
         let position = loop {
-            let room = shared.room.notified();
-            let (offered, position) = shared.offer(message, &mut progress)?;
+            let looked = shared.looked.notified();
+            let (offered, position) = shared.offer(message, &mut progress, cost)?;
             shared.signal();
             if offered == Offered::Whole {
                 break position;
             }
             guard.armed = true;
-            let limit = shared.link.fixed.limits.write_stall;
-            if tokio::time::timeout(limit, room).await.is_err() {
-                return Err(SendError::NotPumped);
-            }
+            shared.patiently(looked).await?;
         };
         guard.armed = false;
-        drop(turn);
+        // The pump gives it back when the message is written.
+        permit.forget();
         Ok(position)
     }
 
@@ -188,12 +205,77 @@ impl SharedSender {
     }
 }
 
+/// The room that a message takes. All of it, if it does not fit: then it is alone until it is taken over,
+/// so that no other message comes between its pieces.
+fn cost(message: &[u8]) -> usize {
+    let records = (message.len() / RECORD).saturating_add(1);
+    let overhead = records.saturating_mul(OVERHEAD);
+    message.len().saturating_add(overhead).min(ROOM)
+}
+
 impl Shared {
-    fn offer(&self, message: &[u8], progress: &mut Progress) -> Result<(Offered, u64), SendError> {
+    async fn room_for(&self, cost: usize) -> Result<SemaphorePermit<'_>, SendError> {
+        let cost = u32::try_from(cost).unwrap_or(u32::MAX);
+        match self.room.try_acquire_many(cost) {
+            Ok(permit) => return Ok(permit),
+            Err(TryAcquireError::NoPermits) => {}
+            Err(TryAcquireError::Closed) => return Err(self.over()),
+        }
+        let permit = self.patiently(self.room.acquire_many(cost)).await?;
+        permit.map_err(|_closed| self.over())
+    }
+
+    /// Waits for the pump, as long as somebody polls it.
+    async fn patiently<F: Future>(&self, waiting: F) -> Result<F::Output, SendError> {
+        let limit = self.link.fixed.limits().write_stall;
+        let mut waiting = pin!(waiting);
+        loop {
+            let looks = self.looks.load(Ordering::SeqCst);
+            if let Ok(output) = tokio::time::timeout(limit, waiting.as_mut()).await {
+                return Ok(output);
+            }
+            if self.looks.load(Ordering::SeqCst) == looks {
+                return Err(SendError::NotPumped);
+            }
+        }
+    }
+
+    /// Why the pump is gone.
+    fn over(&self) -> SendError {
+        let known = self.known.borrow().end.clone();
+        known.unwrap_or(SendError::Over(Cause::Dropped))
+    }
+
+    fn offer(
+        &self,
+        message: &[u8],
+        progress: &mut Progress,
+        cost: usize,
+    ) -> Result<(Offered, u64), SendError> {
         let mut outgoing = self.link.outgoing();
+        let waiting = outgoing.path.waiting();
+        if cost < ROOM && waiting.saturating_add(cost) > GATHERED {
+            // Our answers take more than is kept for them. It must not be left in part.
+            return Ok((Offered::Full, 0));
+        }
         let now = outgoing.now;
         let offered = outgoing.path.offer(message, progress, now)?;
+        if offered == Offered::Whole {
+            self.left.fetch_add(cost, Ordering::SeqCst);
+        }
         Ok((offered, outgoing.path.sent_count()))
+    }
+
+    /// Gives back the room of what is written.
+    fn give_back(&self) {
+        let outgoing = self.link.outgoing();
+        let left = self.left.load(Ordering::SeqCst);
+        let freed = left.saturating_sub(outgoing.path.waiting());
+        self.left.fetch_sub(freed, Ordering::SeqCst);
+        drop(outgoing);
+        self.room.add_permits(freed);
+        self.looks.fetch_add(1, Ordering::SeqCst);
+        self.looked.notify_waiters();
     }
 
     /// Wakes the pump, once until it has looked.
@@ -260,12 +342,16 @@ impl Future for Pump {
         }
         let end = this.sender.poll_pumped(cx);
         this.tell();
+        shared.give_back();
+        if end.is_ready() {
+            shared.room.close();
+        }
         end
     }
 }
 
 impl Pump {
-    /// Tells the senders what is known, and that there may be room.
+    /// Tells the senders what is known.
     fn tell(&self) {
         let (taken, end) = self.sender.pumped_state();
         self.taken.send_if_modified(|known| {
@@ -275,14 +361,14 @@ impl Pump {
             }
             news
         });
-        self.shared.room.notify_waiters();
     }
 }
 
 impl Drop for Pump {
     fn drop(&mut self) {
         // The sending half, dropped with this, aborts what has no end.
-        self.shared.room.notify_waiters();
+        self.shared.room.close();
+        self.shared.looked.notify_waiters();
     }
 }
 

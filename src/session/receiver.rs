@@ -8,14 +8,15 @@ use core::{
 use std::{sync::Arc, time::Instant};
 
 use bytes::Bytes;
+use tokio::task::coop;
 
 use super::{
-    link::{Incoming, Link, Read, now},
+    link::{ENOUGH, Incoming, Link, Read, now},
     timer::Timer,
     wakers::Side,
 };
 use crate::{
-    proto::{Outcome, Peer, ReceiveError},
+    proto::{Ended, Outcome, Peer, ReceiveError},
     wire::Code,
 };
 
@@ -66,7 +67,9 @@ impl Receiver {
     ///
     /// Nothing is lost: a message counts only when this future hands it out.
     pub async fn recv(&mut self) -> Result<Option<Bytes>, ReceiveError> {
-        let Self { link, timer, .. } = self;
+        // Let go of what was lent before the next read, so that the input buffer can be used again.
+        let Self { link, timer, lent } = self;
+        lent.clear();
         let mut parked = Parked::new(link);
         poll_fn(|cx| link.poll_recv(cx, timer, &mut parked, Take::Count)).await
     }
@@ -101,8 +104,6 @@ impl Receiver {
     ///
     /// As [`Receiver::recv`].
     pub async fn recv_ref(&mut self) -> Result<Option<&[u8]>, ReceiveError> {
-        // Let go before the next read, so that the input buffer can be used again.
-        self.lent = Bytes::new();
         let message = self.recv().await?;
         Ok(message.map(|message| {
             self.lent = message;
@@ -120,21 +121,22 @@ impl Receiver {
     ///
     /// As [`Receiver::recv`].
     pub async fn recv_event(&mut self) -> Result<Event, ReceiveError> {
-        let Self { link, timer, .. } = self;
+        let Self { link, timer, lent } = self;
+        lent.clear();
         let mut parked = Parked::new(link);
         poll_fn(|cx| {
             if let Some(deadline) = link.poll_draining() {
                 return Poll::Ready(Ok(Event::Draining { deadline }));
             }
-            match link.poll_recv(cx, timer, &mut parked, Take::Count) {
-                Poll::Ready(Ok(Some(message))) => Poll::Ready(Ok(Event::Message(message))),
-                Poll::Ready(Ok(None)) => Poll::Ready(Ok(Event::Ended)),
-                Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-                Poll::Pending => match link.poll_draining() {
-                    Some(deadline) => Poll::Ready(Ok(Event::Draining { deadline })),
-                    None => Poll::Pending,
-                },
+            let received = link.poll_recv(cx, timer, &mut parked, Take::Count);
+            if let Poll::Ready(Ok(Some(message))) = received {
+                return Poll::Ready(Ok(Event::Message(message)));
             }
+            // What was announced comes before the end that it announces; the end is said again.
+            if let Some(deadline) = link.poll_draining() {
+                return Poll::Ready(Ok(Event::Draining { deadline }));
+            }
+            received.map_ok(|message| message.map_or(Event::Ended, Event::Message))
         })
         .await
     }
@@ -157,6 +159,14 @@ impl Receiver {
     #[must_use]
     pub fn taken_count(&self) -> u64 {
         self.link.incoming().path.taken_count()
+    }
+
+    /// The code and the reason with which the peer ended its direction, once everything before is received.
+    #[must_use]
+    pub fn peer_end(&self) -> Option<Ended> {
+        let incoming = self.link.incoming();
+        let complete = incoming.path.is_complete();
+        complete.then(|| incoming.path.peer_ended().cloned())?
     }
 
     /// Takes no more messages and waits for the end of the whole session.
@@ -260,7 +270,6 @@ impl Drop for Parked<'_> {
 impl Link {
     pub(super) fn poll_draining(&self) -> Option<Instant> {
         let theirs = self.incoming().path.draining();
-        let theirs = theirs.and_then(|within| now().checked_add(within));
         theirs.or_else(|| self.with_life(|life| life.draining.take()))
     }
 
@@ -272,9 +281,16 @@ impl Link {
         take: Take,
     ) -> Poll<Result<Option<Bytes>, ReceiveError>> {
         let mut incoming = self.incoming();
-        let hand_out = |incoming: &mut Incoming| match take {
-            Take::Count => incoming.path.take(),
-            Take::Later => incoming.path.hand_out(),
+        let hand_out = |incoming: &mut Incoming| {
+            let message = match take {
+                Take::Count => incoming.path.take(),
+                Take::Later => incoming.path.hand_out(),
+            };
+            // The outcome of a broken session waits for the last whole message.
+            if message.is_some() && incoming.path.is_empty() && incoming.path.failure().is_some() {
+                self.wakers.news.wake_all();
+            }
+            message
         };
         if let Some(message) = hand_out(&mut incoming) {
             let notices = incoming.path.notices();
@@ -285,10 +301,15 @@ impl Link {
             }
             return Poll::Ready(Ok(Some(message)));
         }
+        // Whoever takes one message after the other has others on its thread (threat: 97).
+        match coop::poll_proceed(cx) {
+            Poll::Ready(turn) => turn.made_progress(),
+            Poll::Pending => return Poll::Pending,
+        }
         let now = now();
         self.wakers.news.register(Side::Receiver, cx.waker());
         self.wakers.read.register(Side::Receiver, cx.waker());
-        let read = self.read(&mut incoming, now);
+        let read = self.read(&mut incoming, now, ENOUGH);
         if let Some(message) = hand_out(&mut incoming) {
             if let Some(notices) = incoming.path.notices() {
                 self.post(notices);
@@ -340,7 +361,7 @@ impl Link {
             let mut outgoing = self.outgoing();
             self.heed_mail(&mut outgoing, now());
             let cause = self.cause(incoming, &outgoing)?;
-            let cause = self.conclude(incoming, &outgoing, cause).cause.clone();
+            let cause = self.conclude(incoming, &mut outgoing, cause).cause.clone();
             return Some(Err(ReceiveError::Truncated {
                 arrived: incoming.path.arrived_count(),
                 cause,

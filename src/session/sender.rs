@@ -6,7 +6,7 @@ use core::{
     task::{Context, Poll},
     time::Duration,
 };
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use super::{
     link::{Link, now},
@@ -109,7 +109,7 @@ impl Sender {
         if outgoing.path.is_stopped() {
             return (taken, Some(SendError::Stopped { taken, sent }));
         }
-        let broken = outgoing.broken.clone();
+        let broken = outgoing.broken.as_deref().cloned();
         drop(outgoing);
         let over = self.link.outcome().map(|outcome| outcome.cause.clone());
         (taken, broken.or(over).map(SendError::Over))
@@ -271,6 +271,19 @@ impl Sender {
         poll_fn(|cx| link.poll_end(cx, Side::Sender, timer)).await
     }
 
+    /// Waits until the session is over, whoever ends it, and says how it ended. Ends nothing by itself.
+    ///
+    /// For a task that may learn beside its own work that nobody listens any more. Messages that nobody
+    /// has received by then can still be received; the outcome does not count them as taken.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost.
+    pub async fn wait_outcome(&mut self) -> Outcome {
+        let Self { link, timer } = self;
+        poll_fn(|cx| link.poll_end(cx, Side::Sender, timer)).await
+    }
+
     /// Ends the session at once, in both directions, with a code and a reason that the peer sees.
     ///
     /// # Cancel safety
@@ -338,12 +351,6 @@ impl Link {
 
     fn offer(&self, message: &[u8], progress: &mut Progress) -> Result<Offered, SendError> {
         let mut outgoing = self.outgoing();
-        // An outcome that is written counts no more messages (spec: E-12).
-        if let Some(outcome) = self.outcome()
-            && outgoing.path.ended().is_none()
-        {
-            return Err(SendError::Over(outcome.cause.clone()));
-        }
         let now = outgoing.now;
         outgoing.path.offer(message, progress, now)
     }
@@ -374,11 +381,12 @@ impl Link {
             self.wakers.write.register(Side::Sender, cx.waker());
             let written = self.write(&mut outgoing, now);
             if let Some(cause) = &outgoing.broken {
-                return Poll::Ready(Err(SendError::Over(cause.clone())));
+                return Poll::Ready(Err(SendError::Over(Cause::clone(cause))));
             }
             if written.is_ready() {
                 self.wakers.write.forget(Side::Sender);
-                return Poll::Ready(Ok(()));
+                drop(outgoing);
+                return Poll::Ready(self.look_in(cx, now));
             }
         }
         let next = self.drive(Side::Sender, cx.waker(), now);
@@ -387,6 +395,25 @@ impl Link {
             return Poll::Ready(Ok(()));
         }
         Poll::Pending
+    }
+
+    /// Whoever only sends must hear it when the peer takes no more, and need not send into the void.
+    // spec: E-5, E-9
+    fn look_in(&self, cx: &Context<'_>, now: Instant) -> Result<(), SendError> {
+        if !self.wakers.read.is_stirred() {
+            return Ok(());
+        }
+        self.drive_reading(Side::Sender, cx.waker(), now);
+        self.wakers.read.forget(Side::Sender);
+        self.serve(Side::Sender, cx.waker(), now);
+        let failure = self
+            .try_incoming()
+            .and_then(|incoming| incoming.path.failure().cloned());
+        match failure {
+            // Behind our END nothing is sent any more: the outcome tells the rest.
+            Some(cause) if self.outgoing().path.ended().is_none() => Err(SendError::Over(cause)),
+            _ => Ok(()),
+        }
     }
 
     fn poll_taken(
@@ -429,7 +456,7 @@ impl Link {
                 return Some(Err(SendError::Stopped { taken, sent }));
             }
             if let Some(cause) = &outgoing.broken {
-                return Some(Err(SendError::Over(cause.clone())));
+                return Some(Err(SendError::Over(Cause::clone(cause))));
             }
         }
         let incoming = self.try_incoming()?;

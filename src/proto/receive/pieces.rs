@@ -8,7 +8,7 @@ use super::{Item, ReceivePath};
 use crate::{
     noise::TAG,
     proto::{notices::Facts, outcome::Cause},
-    wire::{self, Kind, Violation},
+    wire::{self, Kind, UNTAKEN, Violation},
 };
 
 /// A message in pieces.
@@ -34,6 +34,7 @@ impl ReceivePath {
             return Err(Cause::Internal);
         };
         let before = kept.len();
+        kept = self.with_room(kept, length);
         kept.resize(before.saturating_add(length).saturating_sub(TAG), 0);
         let room = kept.get_mut(before..).unwrap_or_default();
         self.opener
@@ -59,26 +60,51 @@ impl ReceivePath {
                 .judge
                 .open()
                 .and_then(|()| self.fits(before, more))
-                .and_then(|()| self.judge.message_record()),
+                .and_then(|()| self.judge.last_piece(more)),
         };
         judged.map_err(Cause::Violation)?;
         if kind == Kind::Piece {
             self.assembly = Assembly::Keeping(kept);
         } else {
-            let length = kept.len();
-            self.keep(Item::Message(kept.freeze()), length);
+            let message = self.assembled(kept);
+            let length = message.len();
+            self.keep(Item::Message(message), length);
         }
         Ok(())
+    }
+
+    /// Grows by doubling, but never beyond the longest message and a record.
+    // spec: L-6
+    fn with_room(&self, kept: BytesMut, more: usize) -> BytesMut {
+        let needed = kept.len().saturating_add(more);
+        if needed <= kept.capacity() || needed <= UNTAKEN {
+            return kept;
+        }
+        let most = self.max_message.saturating_add(wire::RECORD_ACCEPTED);
+        let room = needed.max(kept.capacity().saturating_mul(2).min(most));
+        let mut bytes = Vec::from(kept);
+        bytes.reserve_exact(room.saturating_sub(bytes.len()));
+        // Neither of these copies what nobody else holds.
+        match Bytes::from(bytes).try_into_mut() {
+            Ok(kept) => kept,
+            Err(shared) => BytesMut::from(&*shared),
+        }
     }
 
     /// A bare message, or the last piece of one. One that is too large has not come (spec: T-8).
     pub(super) fn whole(&mut self, body: BytesMut) -> Result<(), Violation> {
         self.judge.open()?;
         self.fits(self.kept_length(), body.len())?;
-        self.judge.message_record()?;
+        match self.assembly {
+            Assembly::None => self.judge.message_record()?,
+            Assembly::Keeping(_) | Assembly::Dropping(_) => self.judge.last_piece(body.len())?,
+        }
         let message = match core::mem::replace(&mut self.assembly, Assembly::None) {
             Assembly::None => body.freeze(),
-            Assembly::Keeping(kept) => [kept.freeze(), body.freeze()].concat().into(),
+            Assembly::Keeping(mut kept) => {
+                kept.extend_from_slice(&body);
+                self.assembled(kept)
+            }
             Assembly::Dropping(_dropped) => Bytes::new(),
         };
         if self.counts.stopped.is_none() {
@@ -113,7 +139,19 @@ impl ReceivePath {
             self.assembly = Assembly::Dropping(kept.saturating_add(body.len()));
             return Ok(());
         }
-        self.assembly = Assembly::Keeping(BytesMut::from(body));
+        let mut kept = core::mem::take(&mut self.spare);
+        kept.extend_from_slice(body);
+        self.assembly = Assembly::Keeping(kept);
         Ok(())
+    }
+
+    /// A message that is whole. Its buffer serves again once it is dropped, unless it is so large that
+    /// a small message behind it would keep too much.
+    fn assembled(&mut self, mut kept: BytesMut) -> Bytes {
+        let message = kept.split().freeze();
+        if message.len().saturating_add(kept.capacity()) <= UNTAKEN {
+            self.spare = kept;
+        }
+        message
     }
 }

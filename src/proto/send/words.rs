@@ -7,7 +7,7 @@ use super::{SendError, SendPath};
 use crate::{
     proto::{
         notices::{Facts, Notices},
-        outcome::{Ended, Sent},
+        outcome::{Cause, Ended, Sent},
     },
     wire::Frame,
 };
@@ -21,12 +21,12 @@ impl SendPath {
     // spec: T-17
     pub fn request_receipt(&mut self, now: Instant) -> Result<(), SendError> {
         if let Some(cause) = &self.words.over {
-            return Err(SendError::Over(cause.clone()));
+            return Err(SendError::Over(Cause::clone(cause)));
         }
         let sent = self.facts.sent;
         // After END the FINAL_RECEIPT comes unasked.
         let known = self.owed.peer.taken >= sent || self.words.requested >= sent;
-        if self.words.end.is_some() || self.owed.peer.stopped.is_some() || known {
+        if self.words.end.is_some() || self.owed.peer.stopped || known {
             return Ok(());
         }
         self.words.request_due = !self.credit.pay(now);
@@ -108,26 +108,19 @@ impl SendPath {
             self.facts.pongs = self.facts.pongs.saturating_add(1);
             self.control(Frame::Pong(token), now)?;
         }
-        if let Some(taken) = self.owed.stop.take()
-            && self.words.stop.is_none()
-            && self.words.final_receipt.is_none()
-        {
-            self.owed.receipt = None;
-            self.words.stop = Some(taken);
+        let taken = self.owed.taken;
+        if core::mem::take(&mut self.owed.stop) && !self.words.stop && !self.words.final_receipt {
+            self.owed.receipt = false;
+            self.words.stop = true;
             self.control(Frame::Stop { taken }, now)?;
         }
-        if let Some(taken) = self.owed.final_receipt.take()
-            && self.words.final_receipt.is_none()
-        {
-            self.owed.receipt = None;
-            self.words.final_receipt = Some(taken);
+        if core::mem::take(&mut self.owed.final_receipt) && !self.words.final_receipt {
+            self.owed.receipt = false;
+            self.words.final_receipt = true;
             self.control(Frame::FinalReceipt { taken }, now)?;
         }
-        let told = self.words.stop.or(self.words.final_receipt).is_some();
-        if let Some(taken) = self.owed.receipt.take()
-            && !told
-            && taken > self.words.receipt
-        {
+        let told = self.words.stop || self.words.final_receipt;
+        if core::mem::take(&mut self.owed.receipt) && !told && taken > self.words.receipt {
             self.words.receipt = taken;
             self.control(Frame::Receipt { taken }, now)?;
         }
@@ -152,18 +145,13 @@ impl SendPath {
     /// Messages that the peer's application has taken, as far as it said.
     #[must_use]
     pub fn taken_count(&self) -> u64 {
-        let peer = &self.owed.peer;
-        peer.confirmed.or(peer.stopped).unwrap_or(peer.taken)
+        self.owed.peer.taken
     }
 
     /// Whether the peer's application takes no more.
     #[must_use]
     pub fn is_stopped(&self) -> bool {
-        self.owed
-            .peer
-            .stopped
-            .or(self.owed.peer.confirmed)
-            .is_some()
+        self.owed.peer.stopped || self.owed.peer.confirmed
     }
 
     /// The last measured time from a PING to its PONG.
@@ -181,12 +169,12 @@ impl SendPath {
     /// What our END said.
     #[must_use]
     pub fn ended(&self) -> Option<&Ended> {
-        self.words.end.as_ref()
+        self.words.end.as_deref()
     }
 
     /// Whether END and FINAL_RECEIPT have gone both ways, as far as our direction knows.
     pub(in crate::proto) fn is_over(&self) -> bool {
-        self.facts.ended && self.words.final_receipt.is_some() && self.owed.peer.confirmed.is_some()
+        self.facts.ended && self.words.final_receipt && self.owed.peer.confirmed
     }
 
     /// What is proven of our messages.
@@ -194,14 +182,14 @@ impl SendPath {
     #[must_use]
     pub fn sent(&self) -> Sent {
         let sent = self.facts.sent;
-        let peer = &self.owed.peer;
-        match (peer.confirmed, peer.stopped) {
-            (Some(taken), _) if taken == sent => Sent::Delivered(sent),
-            (Some(taken), _) | (None, Some(taken)) => Sent::Partial { taken, sent },
-            (None, None) => Sent::Unconfirmed {
-                taken: peer.taken,
-                sent,
-            },
+        let taken = self.taken_count();
+        if self.owed.peer.confirmed && taken == sent {
+            return Sent::Delivered(sent);
         }
+        // A STOP for all of them is not yet the word on our END.
+        if self.is_stopped() && taken < sent {
+            return Sent::Partial { taken, sent };
+        }
+        Sent::Unconfirmed { taken, sent }
     }
 }

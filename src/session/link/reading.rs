@@ -14,28 +14,45 @@ use super::{Incoming, Link, READ_COLD, Read, lock};
 use crate::proto::{Cause, Processed};
 
 /// Records opened in one poll before others get their turn.
-const TURN: usize = 16;
+pub(super) const TURN: usize = 16;
+/// Bytes of messages that are opened at once for one who takes them.
+pub(in crate::session) const ENOUGH: usize = 16 * 1024;
 /// The largest read into the input.
 const READ_MOST: usize = 256 * 1024;
 
 impl Link {
     /// Reads and opens until there are messages, nothing more comes, or it is others' turn.
-    pub(in crate::session) fn read(&self, incoming: &mut Incoming, now: Instant) -> Read {
-        let outcome = self.read_inner(incoming, now);
+    ///
+    /// Opens no more than `enough` bytes of messages, if there are so many: what is taken soon is still
+    /// in the cache, and its buffer serves again.
+    pub(in crate::session) fn read(
+        &self,
+        incoming: &mut Incoming,
+        now: Instant,
+        enough: usize,
+    ) -> Read {
+        let outcome = self.read_inner(incoming, now, enough);
         if let Some(notices) = incoming.path.notices() {
             self.post(notices);
         }
         outcome
     }
 
-    fn read_inner(&self, incoming: &mut Incoming, now: Instant) -> Read {
+    fn read_inner(&self, incoming: &mut Incoming, now: Instant, enough: usize) -> Read {
         for _turn in 0..TURN {
             let facts = lock(&self.mail).facts;
-            match incoming.path.process(&facts, now, TURN) {
+            let mut processed = Processed::Busy;
+            for _record in 0..TURN {
+                processed = incoming.path.process(&facts, now, 1);
+                if processed != Processed::Busy || incoming.path.untaken() >= enough {
+                    break;
+                }
+            }
+            match processed {
                 Processed::Full => return Read::Ready,
                 Processed::Ended => return Read::Ended,
                 Processed::Busy if incoming.path.is_empty() => return Read::Yield,
-                Processed::Busy => return Read::Ready,
+                Processed::Busy => return Read::Busy,
                 Processed::NeedInput if !incoming.path.is_empty() => return Read::Ready,
                 Processed::NeedInput => {}
             }
@@ -66,6 +83,7 @@ impl Link {
             return Poll::Ready(());
         };
         let mut context = self.wakers.reading();
+        self.wakers.read.calm();
         let input = path.input();
         let read = if input.capacity() == 0 {
             let mut room = [0_u8; READ_COLD];
@@ -74,7 +92,11 @@ impl Link {
             input.extend_from_slice(buffer.filled());
             read.map_ok(|()| buffer.filled().len())
         } else {
-            input.reserve(*read_size);
+            // Each message that waits may keep a buffer alive, so none is left that has not been made use of.
+            let room = input.capacity().saturating_sub(input.len());
+            if !input.try_reclaim(*read_size) && room < *read_size / 2 {
+                input.reserve(*read_size);
+            }
             let room = input.capacity().saturating_sub(input.len());
             let read = pin!(reader.read_buf(input)).poll(&mut context);
             if matches!(read, Poll::Ready(Ok(filled)) if filled == room) {
@@ -82,12 +104,16 @@ impl Link {
             }
             read
         };
+        if read.is_ready() {
+            self.wakers.read.stir();
+        }
         match read {
             Poll::Pending => return Poll::Pending,
             Poll::Ready(Ok(0)) => path.input_ended(),
             Poll::Ready(Ok(_bytes)) => {
                 *used = now;
-                path.waits(false, now);
+                // Bytes are no sign of life, only a sign that we are reading (spec: L-3).
+                path.waits(true, now);
             }
             Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
             Poll::Ready(Err(error)) => path.fail(Cause::TransportFailed(error.kind())),

@@ -61,7 +61,7 @@ impl Link {
             outgoing.path.heed(notices, now);
             self.wakers.news.wake_all();
         }
-        if let Some((code, reason, cause)) = abort {
+        if let Some((code, reason, cause)) = abort.map(|abort| *abort) {
             outgoing.path.abort(code, &reason, cause);
             self.wakers.news.wake_all();
         }
@@ -110,6 +110,7 @@ impl Link {
                 Poll::Ready(Ok(written)) => {
                     outgoing.path.written(written);
                     outgoing.unflushed = true;
+                    outgoing.used = outgoing.now;
                     lock(&self.mail).stalled = None;
                 }
                 Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -126,7 +127,7 @@ impl Link {
 
     pub(in crate::session) fn break_with(&self, outgoing: &mut Outgoing, cause: Cause) {
         outgoing.path.shut(cause.clone());
-        outgoing.broken.get_or_insert(cause);
+        outgoing.broken.get_or_insert_with(|| Box::new(cause));
         self.wakers.news.wake_all();
     }
 }
