@@ -236,6 +236,10 @@ async fn a_sender_of_many_after_a_stop_knows_which_are_safe_to_send_again() {
     assert!(matches!(outcome.cause, Cause::Finished { .. }), "{outcome}");
 }
 
+#[expect(
+    clippy::too_many_lines,
+    reason = "one row for each word that may not follow"
+)]
 #[tokio::test(start_paused = true)]
 async fn what_may_not_follow_a_last_receipt_names_its_clause() {
     // spec: E-5, E-6, E-7, T-15, L-1, T-20; threat: 61, 74
