@@ -164,6 +164,10 @@ impl Handshake {
         })
     }
 
+    pub(crate) fn origin(&self) -> Origin {
+        self.common.origin
+    }
+
     /// What this handshake waits for, in words.
     #[must_use]
     pub fn waiting_for(&self) -> &'static str {

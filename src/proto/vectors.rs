@@ -9,9 +9,11 @@ mod handshakes;
 mod replay;
 mod script;
 mod shaken;
+mod talk;
 mod talks;
 mod wrong;
 mod wrong_ends;
+mod wrong_first;
 
 use std::{collections::BTreeSet, env, fs, path::PathBuf};
 
@@ -29,7 +31,15 @@ fn made() -> [(&'static str, Vec<Vector>); 5] {
         ("handshakes", handshakes::vectors()),
         ("conversations", talks::vectors()),
         ("ends", ends::vectors()),
-        ("wrong", [wrong::vectors(), wrong_ends::vectors()].concat()),
+        (
+            "wrong",
+            [
+                wrong::vectors(),
+                wrong_first::vectors(),
+                wrong_ends::vectors(),
+            ]
+            .concat(),
+        ),
     ]
 }
 

@@ -28,6 +28,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{
     close::Closing,
+    events,
     transport::{Reader, Transport, Writer},
     wakers::Wakers,
 };
@@ -119,8 +120,10 @@ pub(super) struct Life {
 /// What reading came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Read {
-    /// Messages wait.
+    /// Messages wait, and all that was read is opened.
     Ready,
+    /// Messages wait, and more was read than was opened.
+    Busy,
     /// The transport has nothing.
     Waiting,
     /// Others get their turn.
@@ -297,11 +300,13 @@ impl Link {
             }
         }
         self.outcome.get_or_init(|| {
-            Box::new(Outcome {
+            let outcome = Box::new(Outcome {
                 sent: outgoing.path.sent(),
                 received: incoming.path.received(),
                 cause,
-            })
+            });
+            events::ended(&self.fixed.peer, &outcome);
+            outcome
         })
     }
 

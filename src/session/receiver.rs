@@ -128,15 +128,15 @@ impl Receiver {
             if let Some(deadline) = link.poll_draining() {
                 return Poll::Ready(Ok(Event::Draining { deadline }));
             }
-            match link.poll_recv(cx, timer, &mut parked, Take::Count) {
-                Poll::Ready(Ok(Some(message))) => Poll::Ready(Ok(Event::Message(message))),
-                Poll::Ready(Ok(None)) => Poll::Ready(Ok(Event::Ended)),
-                Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-                Poll::Pending => match link.poll_draining() {
-                    Some(deadline) => Poll::Ready(Ok(Event::Draining { deadline })),
-                    None => Poll::Pending,
-                },
+            let received = link.poll_recv(cx, timer, &mut parked, Take::Count);
+            if let Poll::Ready(Ok(Some(message))) = received {
+                return Poll::Ready(Ok(Event::Message(message)));
             }
+            // What was announced comes before the end that it announces; the end is said again.
+            if let Some(deadline) = link.poll_draining() {
+                return Poll::Ready(Ok(Event::Draining { deadline }));
+            }
+            received.map_ok(|message| message.map_or(Event::Ended, Event::Message))
         })
         .await
     }

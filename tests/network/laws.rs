@@ -102,7 +102,10 @@ impl Judged<'_> {
                 taken: said,
                 sent: of,
                 ..
-            } => said == taken && of == all && !matches!(theirs, Some(Received::Complete(_))),
+            } => {
+                let complete = matches!(theirs, Some(Received::Complete(_)));
+                said == taken && said < all && of == all && !complete
+            }
             Sent::Unconfirmed {
                 taken: said,
                 sent: of,

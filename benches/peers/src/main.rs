@@ -48,6 +48,12 @@ struct Arguments {
     /// Where the results go.
     #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/../results"))]
     results: PathBuf,
+    /// Only contestants whose names hold these words.
+    #[arg(long)]
+    contestant: Option<String>,
+    /// Only cases whose names hold these words.
+    #[arg(long)]
+    case: Option<String>,
     /// Only these areas.
     areas: Vec<Area>,
 }
@@ -55,8 +61,12 @@ struct Arguments {
 fn main() -> std::io::Result<()> {
     let arguments = Arguments::parse();
     let plan = Plan {
-        rounds: arguments.rounds.unwrap_or(if arguments.quick { 3 } else { 9 }),
+        rounds: arguments
+            .rounds
+            .unwrap_or(if arguments.quick { 3 } else { 9 }),
         quick: arguments.quick,
+        contestant: arguments.contestant.map(|words| &*words.leak()),
+        case: arguments.case.map(|words| &*words.leak()),
     };
     if arguments.processor_time {
         clock::use_processor_time();
@@ -79,6 +89,9 @@ fn main() -> std::io::Result<()> {
         }
     }
     let (check, misses) = report::write(&results, &conditions, &arguments.results)?;
-    println!("{check}\n{misses} missed; written to {}", arguments.results.display());
+    println!(
+        "{check}\n{misses} missed; written to {}",
+        arguments.results.display()
+    );
     Ok(())
 }

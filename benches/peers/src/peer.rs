@@ -49,13 +49,6 @@ impl Peer {
             Self::Stream => "Duologue AES byte stream",
         }
     }
-
-    pub fn is_ours(self) -> bool {
-        matches!(
-            self,
-            Self::Aes | Self::ChaCha | Self::PortableAes | Self::PortableChaCha | Self::Stream
-        )
-    }
 }
 
 pub trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -77,6 +70,8 @@ pub struct Keys {
     tls_chacha: Tls,
     libp2p: [Keypair; 2],
     pub snow: [Vec<u8>; 2],
+    /// Duologue's, by contestant: sessions share one configuration, as they do in an application.
+    configs: Vec<(Peer, [Config; 2])>,
 }
 
 impl Keys {
@@ -94,7 +89,8 @@ impl Keys {
             let builder = Engine::Default.builder("Noise_XX_25519_ChaChaPoly_SHA256");
             builder.generate_keypair().expect("key").private
         };
-        Self {
+        let mut keys = Self {
+            configs: Vec::new(),
             alice: Config::new(alice).peers(PeerPolicy::pinned([bob_public])),
             bob: Config::new(bob).peers(PeerPolicy::pinned([alice_public])),
             bob_public,
@@ -102,7 +98,16 @@ impl Keys {
             tls_chacha: Tls::raw_keys(choice(CipherSuite::TLS13_CHACHA20_POLY1305_SHA256)),
             libp2p: [Keypair::generate_ed25519(), Keypair::generate_ed25519()],
             snow: [snow_key(), snow_key()],
-        }
+        };
+        let ours = [
+            Peer::Aes,
+            Peer::Stream,
+            Peer::ChaCha,
+            Peer::PortableAes,
+            Peer::PortableChaCha,
+        ];
+        keys.configs = ours.map(|peer| (peer, keys.configure(peer))).into();
+        keys
     }
 
     fn tls(&self, peer: Peer) -> &Tls {
@@ -114,7 +119,12 @@ impl Keys {
     }
 
     /// Both sides' configurations of Duologue for a contestant.
-    pub fn duologue(&self, peer: Peer) -> [Config; 2] {
+    pub fn duologue(&self, peer: Peer) -> &[Config; 2] {
+        let known = self.configs.iter().find(|(known, _configs)| *known == peer);
+        &known.expect("a contestant of ours").1
+    }
+
+    fn configure(&self, peer: Peer) -> [Config; 2] {
         let suite = match peer {
             Peer::ChaCha | Peer::PortableChaCha => Suite::HybridChaChaPoly,
             _ => Suite::HybridAesGcm,
@@ -163,8 +173,7 @@ impl Keys {
                 }
                 let mut connection =
                     yamux::Connection::new(output, yamux::Config::default(), yamux::Mode::Client);
-                let stream =
-                    std::future::poll_fn(|cx| connection.poll_new_outbound(cx)).await;
+                let stream = std::future::poll_fn(|cx| connection.poll_new_outbound(cx)).await;
                 let mut stream = stream.expect("stream");
                 drive(connection);
                 // The other side learns of a stream by its first bytes.
@@ -179,9 +188,9 @@ impl Keys {
                 let [config, _bob] = self.duologue(peer);
                 let remote = Some(&self.bob_public);
                 let session = match wire {
-                    Wire::Duplex(io) => duologue::connect(io, remote, &config).await,
-                    Wire::Unix(io) => duologue::connect(io, remote, &config).await,
-                    Wire::Tcp(io) => duologue::connect(io, remote, &config).await,
+                    Wire::Duplex(io) => duologue::connect(io, remote, config).await,
+                    Wire::Unix(io) => duologue::connect(io, remote, config).await,
+                    Wire::Tcp(io) => duologue::connect(io, remote, config).await,
                 };
                 ours(peer, session.expect("session"))
             }
@@ -208,7 +217,9 @@ impl Keys {
                 let stream = std::future::poll_fn(|cx| connection.poll_next_inbound(cx)).await;
                 let mut stream = stream.expect("stream").expect("stream");
                 drive(connection);
-                futures::AsyncReadExt::read_exact(&mut stream, &mut [0]).await.expect("read");
+                futures::AsyncReadExt::read_exact(&mut stream, &mut [0])
+                    .await
+                    .expect("read");
                 End::Stream(Box::new(stream.compat()))
             }
             Peer::SnowRing | Peer::SnowDefault => {
@@ -217,9 +228,9 @@ impl Keys {
             _ => {
                 let [_alice, config] = self.duologue(peer);
                 let session = match wire {
-                    Wire::Duplex(io) => duologue::accept(io, &config).await,
-                    Wire::Unix(io) => duologue::accept(io, &config).await,
-                    Wire::Tcp(io) => duologue::accept(io, &config).await,
+                    Wire::Duplex(io) => duologue::accept(io, config).await,
+                    Wire::Unix(io) => duologue::accept(io, config).await,
+                    Wire::Tcp(io) => duologue::accept(io, config).await,
                 };
                 ours(peer, session.expect("session"))
             }

@@ -15,7 +15,11 @@ pub fn all(results: &Results, directory: &Path) -> io::Result<()> {
     for area in areas {
         let rows: Vec<&Row> = results.0.iter().filter(|row| row.area == area).collect();
         let name = area.replace(' ', "-");
-        let svg = if area == "growth" { lines(&rows) } else { bars(area, &rows) };
+        let svg = if area == "growth" {
+            lines(&rows)
+        } else {
+            bars(area, &rows)
+        };
         fs::write(directory.join(format!("{name}.svg")), svg)?;
     }
     Ok(())
@@ -45,7 +49,10 @@ fn open(height: f64) -> String {
 
 fn text(svg: &mut String, (x, y): (f64, f64), anchor: &str, words: &str) {
     let words = escaped(words);
-    let _ = writeln!(svg, "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\">{words}</text>");
+    let _ = writeln!(
+        svg,
+        "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\">{words}</text>"
+    );
 }
 
 fn bars(area: &str, rows: &[&Row]) -> String {
@@ -53,19 +60,34 @@ fn bars(area: &str, rows: &[&Row]) -> String {
     cases.dedup();
     let height = 40.0 + cases.len() as f64 * 44.0 + rows.len() as f64 * BAR;
     let mut svg = open(height);
-    let _ = writeln!(svg, "<text x=\"12\" y=\"24\" font-size=\"16\" font-weight=\"bold\">{area}</text>");
+    let _ = writeln!(
+        svg,
+        "<text x=\"12\" y=\"24\" font-size=\"16\" font-weight=\"bold\">{area}</text>"
+    );
     let mut y = 40.0;
     for case in cases {
         let rows: Vec<_> = rows.iter().filter(|row| row.case == case).collect();
-        let most = rows.iter().map(|row| row.upper_quartile).fold(f64::MIN_POSITIVE, f64::max);
+        let most = rows
+            .iter()
+            .map(|row| row.upper_quartile)
+            .fold(f64::MIN_POSITIVE, f64::max);
         let scale = (WIDTH - LABEL - 90.0) / most;
         y += 18.0;
         let unit = rows.first().map_or("", |row| row.unit.as_str());
-        let _ = writeln!(svg, "<text x=\"12\" y=\"{y:.1}\" font-weight=\"bold\">{} ({unit})</text>", escaped(case));
+        let _ = writeln!(
+            svg,
+            "<text x=\"12\" y=\"{y:.1}\" font-weight=\"bold\">{} ({unit})</text>",
+            escaped(case)
+        );
         y += 8.0;
         for row in rows {
             let (middle, end) = (y + BAR / 2.0, LABEL + row.median * scale);
-            text(&mut svg, (LABEL - 8.0, middle + 4.0), "end", &row.contestant);
+            text(
+                &mut svg,
+                (LABEL - 8.0, middle + 4.0),
+                "end",
+                &row.contestant,
+            );
             let _ = writeln!(
                 svg,
                 "<rect x=\"{LABEL}\" y=\"{:.1}\" width=\"{:.1}\" height=\"{:.1}\" fill=\"{}\"/>\
@@ -78,7 +100,12 @@ fn bars(area: &str, rows: &[&Row]) -> String {
                 LABEL + row.upper_quartile * scale,
             );
             let right = end.max(LABEL + row.upper_quartile * scale);
-            text(&mut svg, (right + 6.0, middle + 4.0), "start", &figure(row.median));
+            text(
+                &mut svg,
+                (right + 6.0, middle + 4.0),
+                "start",
+                &figure(row.median),
+            );
             y += BAR;
         }
         y += 18.0;
@@ -96,14 +123,22 @@ fn lines(rows: &[&Row]) -> String {
     let mut whats: Vec<String> = rows.iter().filter_map(|row| Some(split(row)?.0)).collect();
     whats.dedup();
     let mut svg = open(40.0 + whats.len() as f64 * (PLOT + 70.0));
-    let _ = writeln!(svg, "<text x=\"12\" y=\"24\" font-size=\"16\" font-weight=\"bold\">growth</text>");
+    let _ = writeln!(
+        svg,
+        "<text x=\"12\" y=\"24\" font-size=\"16\" font-weight=\"bold\">growth</text>"
+    );
     let mut top = 60.0;
     for what in whats {
         let points: Vec<(&str, f64, f64, &str)> = rows
             .iter()
             .filter_map(|row| {
                 let (own, at) = split(row)?;
-                (own == what).then_some((row.contestant.as_str(), at.log10(), row.median.log10(), row.unit.as_str()))
+                (own == what).then_some((
+                    row.contestant.as_str(),
+                    at.log10(),
+                    row.median.log10(),
+                    row.unit.as_str(),
+                ))
             })
             .collect();
         let range = |values: Vec<f64>, least: f64| {
@@ -121,7 +156,12 @@ fn lines(rows: &[&Row]) -> String {
             (80.0 + across, top + PLOT - (y - low) / (high - low) * PLOT)
         };
         let unit = points.first().map_or("", |point| point.3);
-        let _ = writeln!(svg, "<text x=\"12\" y=\"{:.1}\" font-weight=\"bold\">{} ({unit})</text>", top - 12.0, escaped(&what));
+        let _ = writeln!(
+            svg,
+            "<text x=\"12\" y=\"{:.1}\" font-weight=\"bold\">{} ({unit})</text>",
+            top - 12.0,
+            escaped(&what)
+        );
         let _ = writeln!(
             svg,
             "<rect x=\"80\" y=\"{top}\" width=\"{}\" height=\"{PLOT}\" fill=\"none\" stroke=\"#ccc\"/>",
@@ -141,15 +181,37 @@ fn lines(rows: &[&Row]) -> String {
                 })
                 .collect();
             let stroke = colour(name);
-            let _ = writeln!(svg, "<path d=\"M{}\" fill=\"none\" stroke=\"{stroke}\" stroke-width=\"2\" stroke-dasharray=\"{dash}\"/>", path.join("L"));
+            let _ = writeln!(
+                svg,
+                "<path d=\"M{}\" fill=\"none\" stroke=\"{stroke}\" stroke-width=\"2\" stroke-dasharray=\"{dash}\"/>",
+                path.join("L")
+            );
             for point in own {
                 let (x, y) = place(point.1, point.2);
-                let _ = writeln!(svg, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3\" fill=\"{stroke}\"/>");
-                text(&mut svg, (x, y - 7.0), "middle", &figure(10_f64.powf(point.2)));
-                text(&mut svg, (x, top + PLOT + 16.0), "middle", &figure(10_f64.powf(point.1)));
+                let _ = writeln!(
+                    svg,
+                    "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3\" fill=\"{stroke}\"/>"
+                );
+                text(
+                    &mut svg,
+                    (x, y - 7.0),
+                    "middle",
+                    &figure(10_f64.powf(point.2)),
+                );
+                text(
+                    &mut svg,
+                    (x, top + PLOT + 16.0),
+                    "middle",
+                    &figure(10_f64.powf(point.1)),
+                );
             }
             let y = top + 14.0 + at as f64 * 18.0;
-            let _ = writeln!(svg, "<path d=\"M{:.1} {:.1}h28\" stroke=\"{stroke}\" stroke-width=\"2\" stroke-dasharray=\"{dash}\"/>", WIDTH - LABEL + 30.0, y - 4.0);
+            let _ = writeln!(
+                svg,
+                "<path d=\"M{:.1} {:.1}h28\" stroke=\"{stroke}\" stroke-width=\"2\" stroke-dasharray=\"{dash}\"/>",
+                WIDTH - LABEL + 30.0,
+                y - 4.0
+            );
             text(&mut svg, (WIDTH - LABEL + 64.0, y), "start", name);
         }
         top += PLOT + 70.0;

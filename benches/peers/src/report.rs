@@ -11,8 +11,19 @@ use crate::{
 
 /// Crates whose version matters.
 const VERSIONS: [&str; 13] = [
-    "tokio", "tokio-util", "aws-lc-rs", "rustls", "tokio-rustls", "snow", "libp2p-noise", "yamux", "clatter",
-    "ring", "chacha20poly1305", "aes-gcm", "x25519-dalek",
+    "tokio",
+    "tokio-util",
+    "aws-lc-rs",
+    "rustls",
+    "tokio-rustls",
+    "snow",
+    "libp2p-noise",
+    "yamux",
+    "clatter",
+    "ring",
+    "chacha20poly1305",
+    "aes-gcm",
+    "x25519-dalek",
 ];
 
 /// What the figures depend on.
@@ -43,13 +54,34 @@ pub fn conditions(plan: Plan, processor_time: bool) -> Vec<(&'static str, String
         })
         .collect::<Vec<_>>();
     vec![
-        ("machine", format!("{model}, {cores} cores, Linux {}", kernel.trim())),
-        ("clock", if processor_time { "processor time of the thread, where both ends run on one; else the wall's" } else { "the wall's" }.into()),
+        (
+            "machine",
+            format!("{model}, {cores} cores, Linux {}", kernel.trim()),
+        ),
+        (
+            "clock",
+            if processor_time {
+                "processor time of the thread, where both ends run on one; else the wall's"
+            } else {
+                "the wall's"
+            }
+            .into(),
+        ),
         ("load before the run", load),
         ("compiler", compiler),
         ("build", "release, no target-cpu, no RUSTFLAGS".into()),
-        ("provider", "Duologue uses AWS-LC unless it says portable".into()),
-        ("rounds", format!("{}, interleaved{}", plan.rounds, if plan.quick { ", --quick" } else { "" })),
+        (
+            "provider",
+            "Duologue uses AWS-LC unless it says portable".into(),
+        ),
+        (
+            "rounds",
+            format!(
+                "{}, interleaved{}",
+                plan.rounds,
+                if plan.quick { ", --quick" } else { "" }
+            ),
+        ),
         ("versions", versions.join(", ")),
         ("unix time", seconds.to_string()),
     ]
@@ -62,7 +94,9 @@ pub fn write(
     directory: &Path,
 ) -> std::io::Result<(String, usize)> {
     fs::create_dir_all(directory)?;
-    let conditions_map = conditions.iter().map(|(name, value)| ((*name).to_owned(), json!(value)));
+    let conditions_map = conditions
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), json!(value)));
     let head = json!({ "conditions": conditions_map.collect::<serde_json::Map<_, _>>() });
     let mut lines = format!("{head}\n");
     for row in &results.0 {
@@ -73,7 +107,10 @@ pub fn write(
     }
     fs::write(directory.join("results.jsonl"), lines)?;
     let (check, misses) = check::table(results);
-    fs::write(directory.join("results.md"), markdown(results, conditions, &check))?;
+    fs::write(
+        directory.join("results.md"),
+        markdown(results, conditions, &check),
+    )?;
     plot::all(results, directory)?;
     Ok((check, misses))
 }
@@ -131,7 +168,8 @@ fn markdown(results: &Results, conditions: &[(&str, String)], check: &str) -> St
             );
         }
         (area, case) = (&row.area, &row.case);
-        let shown = |ratio: Option<f64>| ratio.map_or(String::from("–"), |ratio| format!("{ratio:.2}"));
+        let shown =
+            |ratio: Option<f64>| ratio.map_or(String::from("–"), |ratio| format!("{ratio:.2}"));
         let _ = writeln!(
             text,
             "| {} | {} | {} – {} | {} | {} |",

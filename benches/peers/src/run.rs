@@ -7,6 +7,9 @@ use serde::Serialize;
 pub struct Plan {
     pub rounds: usize,
     pub quick: bool,
+    /// Only contestants and cases whose names hold these words.
+    pub contestant: Option<&'static str>,
+    pub case: Option<&'static str>,
 }
 
 impl Plan {
@@ -55,6 +58,21 @@ impl Results {
         plan: Plan,
         mut entries: Vec<Entry<'_>>,
     ) {
+        let exact = entries
+            .iter()
+            .any(|(name, _run)| plan.contestant == Some(name));
+        entries.retain(|(name, _run)| {
+            plan.contestant.is_none_or(|words| {
+                if exact {
+                    name == words
+                } else {
+                    name.contains(words)
+                }
+            })
+        });
+        if entries.is_empty() || plan.case.is_some_and(|words| !case.contains(words)) {
+            return;
+        }
         let mut values = vec![Vec::new(); entries.len()];
         // One round is not counted: caches, pages and the processor's clock come to rest.
         for round in 0..=plan.rounds {

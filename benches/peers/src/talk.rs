@@ -1,11 +1,6 @@
 //! What is measured over an established pair: bulk, messages, round trips.
 
-use std::{
-    future::Future,
-    sync::Arc,
-    thread,
-    time::Duration,
-};
+use std::{future::Future, sync::Arc, thread, time::Duration};
 
 use bytes::Bytes;
 use futures::{SinkExt, StreamExt};

@@ -10,7 +10,9 @@ use rustls::{
         AlwaysResolvesClientRawPublicKeys,
         danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
     },
-    crypto::{CryptoProvider, WebPkiSupportedAlgorithms, aws_lc_rs, verify_tls13_signature_with_raw_key},
+    crypto::{
+        CryptoProvider, WebPkiSupportedAlgorithms, aws_lc_rs, verify_tls13_signature_with_raw_key,
+    },
     pki_types::{
         CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName, SubjectPublicKeyInfoDer,
         UnixTime,
@@ -44,7 +46,9 @@ pub struct Choice {
 fn provider(choice: Choice) -> Arc<CryptoProvider> {
     let mut provider = aws_lc_rs::default_provider();
     if let Some(suite) = choice.suite {
-        provider.cipher_suites.retain(|known| known.suite() == suite);
+        provider
+            .cipher_suites
+            .retain(|known| known.suite() == suite);
     }
     if let Some(group) = choice.group {
         provider.kx_groups.retain(|known| known.name() == group);

@@ -186,7 +186,8 @@ impl SendPath {
         if self.owed.peer.confirmed && taken == sent {
             return Sent::Delivered(sent);
         }
-        if self.is_stopped() {
+        // A STOP for all of them is not yet the word on our END.
+        if self.is_stopped() && taken < sent {
             return Sent::Partial { taken, sent };
         }
         Sent::Unconfirmed { taken, sent }

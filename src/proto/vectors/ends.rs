@@ -3,7 +3,7 @@
 use super::{
     file::{Body, From, Outcomes, Proven, Vector},
     script::Script,
-    talks::Stage,
+    talk::Talk,
 };
 use crate::{
     noise::Suite,
@@ -32,13 +32,13 @@ impl Act {
         format!("{side:?} {verb}").to_lowercase()
     }
 
-    fn of(self, stage: &mut Stage) {
+    fn of(self, talk: &mut Talk) {
         match self {
-            Self::Ends(side) => stage.finish(side, Code::NONE, ""),
-            Self::Takes(side) => stage.take(side),
-            Self::Stops(side) => stage.stop(side),
+            Self::Ends(side) => talk.finish(side, Code::NONE, ""),
+            Self::Takes(side) => talk.take(side),
+            Self::Stops(side) => talk.stop(side),
         }
-        stage.settle();
+        talk.settle();
     }
 }
 
@@ -111,10 +111,10 @@ fn orders(acts: &[Act]) -> Vec<Vec<Act>> {
 
 /// A message each way, and then these acts; what is behind them is cut off.
 fn ended(acts: &[Act]) -> Vector {
-    let mut stage = Stage::new(SUITE);
-    stage.message(Initiator, b"1");
-    stage.message(Responder, b"2");
-    acts.iter().for_each(|act| act.of(&mut stage));
+    let mut talk = Talk::new(SUITE);
+    talk.message(Initiator, b"1");
+    talk.message(Responder, b"2");
+    acts.iter().for_each(|act| act.of(&mut talk));
     let names: Vec<String> = acts.iter().map(|act| act.name()).collect();
     let name = if acts.is_empty() {
         "nobody ends".to_owned()
@@ -122,7 +122,7 @@ fn ended(acts: &[Act]) -> Vector {
         names.join(", ")
     };
     let clause = if acts.len() < 4 { "E-10" } else { "E-8" };
-    Vector::new(name, clause, Body::Conversation(stage.made()))
+    Vector::new(name, clause, Body::Conversation(talk.made()))
 }
 
 fn end(sent: u64) -> Frame<'static> {

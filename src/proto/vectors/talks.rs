@@ -5,165 +5,16 @@ use std::time::{Duration, Instant};
 use super::{
     file::{Body, Conversation, From, Hex, Outcomes, Proven, Record, Vector},
     script::{Script, Witness},
-    shaken::{Party, conversation, shake},
+    shaken::{Party, Stage, conversation, initiator, responder, take_body},
+    talk::{Talk, offer},
 };
 use crate::{
     noise::{Pattern, Suite},
-    proto::{Channel, Offered, Processed, Progress, Received, Sent},
-    wire::{Code, Frame, Kind, Params, split_kind},
+    proto::Step,
+    wire::{Code, Frame, Params},
 };
 
 use From::{Initiator, Responder};
-
-/// Two of our own channels, and what passes between them.
-pub(super) struct Stage {
-    pub(super) channels: [Channel; 2],
-    now: Instant,
-    witnesses: [Witness; 2],
-    made: Conversation,
-}
-
-impl Stage {
-    pub(super) fn new(suite: Suite) -> Self {
-        let now = Instant::now();
-        let shaken = shake(Pattern::Xx, &Party::both(suite, Pattern::Xx), now);
-        let made = conversation(suite);
-        let mut this = Self {
-            witnesses: made.keys.each_ref().map(|key| Witness::new(suite, key)),
-            channels: shaken.channels,
-            now,
-            made,
-        };
-        for (from, record) in From::BOTH.into_iter().zip(shaken.first) {
-            this.note(from, record);
-        }
-        this
-    }
-
-    fn note(&mut self, from: From, record: Vec<u8>) {
-        let plaintext = self.witnesses[from.index()].open(&record);
-        self.made.records.push(Record {
-            from,
-            plaintext: Some(Hex(plaintext)),
-            record: Hex(record),
-        });
-    }
-
-    pub(super) fn channel(&mut self, side: From) -> &mut Channel {
-        &mut self.channels[side.index()]
-    }
-
-    fn say(&mut self, from: From, say: impl FnOnce(&mut Channel, Instant)) {
-        let now = self.now;
-        say(self.channel(from), now);
-        self.carry(from);
-    }
-
-    pub(super) fn message(&mut self, from: From, message: &[u8]) {
-        self.say(from, |channel, now| offer(channel, message, now));
-    }
-
-    pub(super) fn finish(&mut self, from: From, code: Code, reason: &str) {
-        self.say(from, |channel, now| {
-            channel.send.finish(code, reason, now).unwrap()
-        });
-    }
-
-    /// The application takes what has come.
-    pub(super) fn take(&mut self, side: From) {
-        let receive = &mut self.channel(side).receive;
-        while receive.take().is_some() {}
-        self.heed(side);
-    }
-
-    pub(super) fn stop(&mut self, side: From) {
-        self.channel(side).receive.stop_taking();
-        self.heed(side);
-    }
-
-    fn heed(&mut self, side: From) {
-        let now = self.now;
-        let channel = self.channel(side);
-        if let Some(notices) = channel.receive.notices() {
-            channel.send.heed(notices, now);
-        }
-    }
-
-    /// Brings over what a side has to say, if it has anything to say.
-    pub(super) fn carry(&mut self, from: From) {
-        let now = self.now;
-        let send = &mut self.channel(from).send;
-        send.flush(now).unwrap();
-        let mut bytes = send.pending().to_vec();
-        send.written(bytes.len());
-        while !bytes.is_empty() {
-            let length = usize::from(u16::from_be_bytes([bytes[0], bytes[1]])) + 2;
-            let record: Vec<u8> = bytes.drain(..length).collect();
-            let reader = self.channel(from.other());
-            reader.receive.input().extend_from_slice(&record);
-            let facts = reader.send.facts();
-            while reader.receive.process(&facts, now, 16) == Processed::Busy {}
-            self.note(from, record);
-        }
-        self.heed(from.other());
-    }
-
-    /// Brings over everything until nobody has anything to say.
-    pub(super) fn settle(&mut self) {
-        let mut before = 0;
-        while self.made.records.len() > before {
-            before = self.made.records.len();
-            From::BOTH.into_iter().for_each(|side| self.carry(side));
-        }
-    }
-
-    /// The conversation so far, and what each side reports of it when nothing follows.
-    pub(super) fn made(mut self) -> Conversation {
-        let both = From::BOTH.map(|side| {
-            let confirms = confirms(&self.made.records, side);
-            proven(self.channel(side), confirms)
-        });
-        self.made.outcome = Some(Outcomes::new(both));
-        self.made
-    }
-}
-
-fn offer(channel: &mut Channel, message: &[u8], now: Instant) {
-    let offered = channel.send.offer(message, &mut Progress::default(), now);
-    assert_eq!(offered, Ok(Offered::Whole));
-}
-
-/// Whether a side has said FINAL_RECEIPT.
-pub(super) fn confirms(records: &[Record], side: From) -> bool {
-    let own = records.iter().filter(|record| record.from == side);
-    let mut plaintexts = own.filter_map(|record| record.plaintext.as_ref());
-    plaintexts.any(|plaintext| {
-        let Ok((mut body, Kind::Batch)) = split_kind(&plaintext.0) else {
-            return false;
-        };
-        std::iter::from_fn(|| Frame::take(&mut body).ok())
-            .any(|frame| matches!(frame, Frame::FinalReceipt { .. }))
-    })
-}
-
-/// What is proven to a side, in the words of the format.
-pub(super) fn proven(channel: &Channel, confirms: bool) -> Proven {
-    let sent = match channel.send.sent() {
-        Sent::Delivered(all) => format!("delivered {all}"),
-        Sent::Partial { taken, sent } => format!("partial {taken} of {sent}"),
-        Sent::Unconfirmed { taken, sent } => format!("unconfirmed {taken} of {sent}"),
-    };
-    let received = match channel.receive.received() {
-        Received::Truncated { arrived, .. } => format!("truncated {arrived}"),
-        // Until FINAL_RECEIPT is said, how much is taken is the application's affair.
-        Received::Complete(sent) | Received::Stopped { sent, .. } if !confirms => {
-            format!("ended {sent}")
-        }
-        Received::Complete(all) => format!("complete {all}"),
-        Received::Stopped { taken, sent } => format!("stopped {taken} of {sent}"),
-    };
-    Proven { sent, received }
-}
 
 pub(super) fn vectors() -> Vec<Vector> {
     let mut vectors = Vec::new();
@@ -185,6 +36,7 @@ pub(super) fn vectors() -> Vec<Vector> {
         vectors.push(vector("receipts", "T-17", receipts(suite)));
         vectors.push(vector("what a sender need not say", "T-12", unusual(suite)));
         vectors.push(vector("an abort", "E-9", abort(suite)));
+        vectors.push(vector("a refused initiator", "H-16", refused(suite)));
         vectors.push(vector("a whole budget", "L-1", budget(suite)));
     }
     vectors
@@ -192,53 +44,53 @@ pub(super) fn vectors() -> Vec<Vector> {
 
 /// Messages, PING and PONG, DRAIN, requests, receipts, and an end.
 fn every_word(suite: Suite) -> Conversation {
-    let mut stage = Stage::new(suite);
-    stage.message(Initiator, b"alone");
-    stage.message(Responder, b"");
-    stage.say(Initiator, |channel, now| {
+    let mut talk = Talk::new(suite);
+    talk.message(Initiator, b"alone");
+    talk.message(Responder, b"");
+    talk.say(Initiator, |channel, now| {
         offer(channel, b"two", now);
         offer(channel, b"in one batch", now);
         channel.send.request_receipt(now).unwrap();
         channel.send.ping(now).unwrap();
     });
-    stage.carry(Responder);
-    stage.take(Responder);
-    stage.carry(Responder);
-    stage.say(Responder, |channel, now| {
+    talk.carry(Responder);
+    talk.take(Responder);
+    talk.carry(Responder);
+    talk.say(Responder, |channel, now| {
         channel.send.drain(Duration::from_secs(30), now).unwrap();
     });
-    stage.message(Initiator, b"last");
-    stage.finish(Responder, Code::GOING_AWAY, "until tomorrow");
-    stage.finish(Initiator, Code::application(7), "");
-    stage.take(Initiator);
-    stage.take(Responder);
-    stage.settle();
-    stage.made()
+    talk.message(Initiator, b"last");
+    talk.finish(Responder, Code::GOING_AWAY, "until tomorrow");
+    talk.finish(Initiator, Code::application(7), "");
+    talk.take(Initiator);
+    talk.take(Responder);
+    talk.settle();
+    talk.made()
 }
 
 /// Both sides rekey, out of step with each other and while messages flow.
 fn rekeying(suite: Suite) -> Conversation {
-    let mut stage = Stage::new(suite);
-    let rekey = |stage: &mut Stage, from| {
-        stage.say(from, |channel, now| channel.send.rekey_now(now).unwrap());
+    let mut talk = Talk::new(suite);
+    let rekey = |talk: &mut Talk, from| {
+        talk.say(from, |channel, now| channel.send.rekey_now(now).unwrap());
     };
-    stage.message(Initiator, b"first key");
-    rekey(&mut stage, Initiator);
-    stage.message(Responder, b"first key");
-    stage.message(Initiator, b"second key");
-    rekey(&mut stage, Responder);
-    rekey(&mut stage, Initiator);
-    stage.message(Responder, b"second key");
-    stage.message(Initiator, b"third key");
+    talk.message(Initiator, b"first key");
+    rekey(&mut talk, Initiator);
+    talk.message(Responder, b"first key");
+    talk.message(Initiator, b"second key");
+    rekey(&mut talk, Responder);
+    rekey(&mut talk, Initiator);
+    talk.message(Responder, b"second key");
+    talk.message(Initiator, b"third key");
     // Both at once: neither has read the other's REKEY.
-    let now = stage.now;
+    let now = talk.now;
     for side in From::BOTH {
-        stage.channel(side).send.rekey_now(now).unwrap();
+        talk.channel(side).send.rekey_now(now).unwrap();
     }
-    From::BOTH.into_iter().for_each(|side| stage.carry(side));
-    stage.message(Responder, b"third key");
-    stage.message(Initiator, b"fourth key");
-    stage.made()
+    From::BOTH.into_iter().for_each(|side| talk.carry(side));
+    talk.message(Responder, b"third key");
+    talk.message(Initiator, b"fourth key");
+    talk.made()
 }
 
 /// A message of three pieces with an answer between them, one withdrawn, and one of a whole record.
@@ -286,31 +138,31 @@ fn taken_to_the_end(mut script: Script) -> Conversation {
 
 /// Requests are answered once what stood before them is taken; then the rest is stopped.
 fn receipts(suite: Suite) -> Conversation {
-    let mut stage = Stage::new(suite);
-    let request = |stage: &mut Stage| {
-        stage.say(Initiator, |channel, now| {
+    let mut talk = Talk::new(suite);
+    let request = |talk: &mut Talk| {
+        talk.say(Initiator, |channel, now| {
             channel.send.request_receipt(now).unwrap()
         });
     };
-    stage.message(Initiator, b"one");
-    request(&mut stage);
-    stage.message(Initiator, b"two");
-    request(&mut stage);
+    talk.message(Initiator, b"one");
+    request(&mut talk);
+    talk.message(Initiator, b"two");
+    request(&mut talk);
     // Both requests have come; one receipt answers them.
-    stage.take(Responder);
-    stage.carry(Responder);
-    stage.message(Initiator, b"three");
-    request(&mut stage);
-    stage.take(Responder);
-    stage.carry(Responder);
-    stage.message(Initiator, b"four");
-    stage.stop(Responder);
-    stage.settle();
-    stage.finish(Initiator, Code::NONE, "");
-    stage.settle();
-    stage.finish(Responder, Code::NONE, "");
-    stage.settle();
-    stage.made()
+    talk.take(Responder);
+    talk.carry(Responder);
+    talk.message(Initiator, b"three");
+    request(&mut talk);
+    talk.take(Responder);
+    talk.carry(Responder);
+    talk.message(Initiator, b"four");
+    talk.stop(Responder);
+    talk.settle();
+    talk.finish(Initiator, Code::NONE, "");
+    talk.settle();
+    talk.finish(Responder, Code::NONE, "");
+    talk.settle();
+    talk.made()
 }
 
 /// Allowed, though this implementation does not say it like this.
@@ -412,6 +264,42 @@ fn budget(suite: Suite) -> Conversation {
         Proven::new("unconfirmed 0 of 0", "ended 3"),
     ]));
     script.made
+}
+
+/// The responder does not accept the initiator's key.
+fn refused(suite: Suite) -> Conversation {
+    let now = Instant::now();
+    let [alice, bob] = Party::both(suite, Pattern::Xx);
+    let mut out = Vec::new();
+    let left = initiator(&alice.config, None, &mut out);
+    let mut answer = Vec::new();
+    let right = responder(&bob.config);
+    let right = right.feed(&out, &mut answer, now).unwrap();
+    out.clear();
+    left.feed(&answer, &mut out, now).unwrap();
+    answer.clear();
+    let Stage::Shaking(right) = right else {
+        panic!("established");
+    };
+    let Ok(Step::Judge(judging)) = right.step(&mut out.as_slice(), &mut answer, now) else {
+        panic!("no verdict is asked for");
+    };
+    judging.refuse(&mut answer);
+    take_body(&mut out);
+    let mut made = conversation(suite);
+    for (from, record) in From::BOTH.into_iter().zip([out, answer]) {
+        let plaintext = Witness::new(suite, &made.keys[from.index()]).open(&record);
+        made.records.push(Record {
+            from,
+            plaintext: Some(Hex(plaintext)),
+            record: Hex(record),
+        });
+    }
+    made.outcome = Some(Outcomes::new([
+        Proven::new("unconfirmed 0 of 0", "truncated 0"),
+        Proven::new("unconfirmed 0 of 0", "truncated 0"),
+    ]));
+    made
 }
 
 /// What came before an ABORT is whole.

@@ -3,7 +3,7 @@
 use core::{sync::atomic::Ordering, time::Duration};
 use std::{task::Waker, time::Instant};
 
-use super::{Link, READ_FIRST, Read, lock, try_lock};
+use super::{Link, READ_FIRST, Read, lock, reading::TURN, try_lock};
 use crate::{
     proto::{Cause, TimeLimit},
     session::wakers::Side,
@@ -35,7 +35,7 @@ impl Link {
         self.clock(side, waker, now)
     }
 
-    fn drive_reading(&self, side: Side, waker: &Waker, now: Instant) {
+    pub(in crate::session) fn drive_reading(&self, side: Side, waker: &Waker, now: Instant) {
         let Some(mut incoming) = try_lock(&self.incoming) else {
             return;
         };
@@ -44,20 +44,19 @@ impl Link {
             return;
         }
         self.wakers.read.register(side, waker);
-        loop {
+        for _turn in 0..TURN {
             let wants = incoming.path.wants_input();
             let before = incoming.path.arrived_count();
             match self.read(&mut incoming, now, usize::MAX) {
-                Read::Yield => {
-                    waker.wake_by_ref();
-                    return;
-                }
+                Read::Yield => break,
                 Read::Waiting | Read::Ended => return,
                 // Messages wait; more input may hold answers that we need.
-                Read::Ready if !wants || !incoming.path.wants_input() => {
+                Read::Ready | Read::Busy if !wants || !incoming.path.wants_input() => {
                     incoming.path.waits(false, now);
                     return;
                 }
+                // What was read is opened before more is read (spec: L-6).
+                Read::Busy => {}
                 Read::Ready => {
                     if self.read_transport(&mut incoming, now).is_pending() {
                         incoming.path.waits(true, now);
@@ -70,6 +69,8 @@ impl Link {
                 }
             }
         }
+        // Others get their turn (threat: 97).
+        waker.wake_by_ref();
     }
 
     /// Looks at every limit in time; returns the next one.
@@ -118,13 +119,13 @@ impl Link {
     }
 
     fn ping(&self, now: Instant) {
-        if let Some(mut outgoing) = self.try_outgoing() {
-            let _over = outgoing.path.keep_alive(now);
-            // Whoever may not ask must not be woken for it: it would try again at once, for ever.
-            if outgoing.path.is_pinging() {
-                lock(&self.mail).pinging = true;
-                self.mail_waits.store(true, Ordering::SeqCst);
-            }
+        // Not just tried: nothing would come back to it before the peer is given up.
+        let mut outgoing = self.outgoing();
+        let _over = outgoing.path.keep_alive(now);
+        // Whoever may not ask must not be woken for it: it would try again at once, for ever.
+        if outgoing.path.is_pinging() {
+            lock(&self.mail).pinging = true;
+            self.mail_waits.store(true, Ordering::SeqCst);
         }
     }
 
@@ -142,10 +143,8 @@ impl Link {
         }
         if !life.expired && next.passed(expire_at, now) {
             self.with_life(|life| life.expired = true);
-            if let Some(mut outgoing) = self.try_outgoing() {
-                let _over = outgoing.path.finish(Code::EXPIRED, "", now);
-                self.mail_waits.store(true, Ordering::SeqCst);
-            }
+            let _over = self.outgoing().path.finish(Code::EXPIRED, "", now);
+            self.mail_waits.store(true, Ordering::SeqCst);
             self.wakers.news.wake_all();
         }
         let end_at = expire_at.and_then(|at| at.checked_add(self.fixed.limits().end));

@@ -15,7 +15,13 @@ use crate::{
 
 pub fn run(results: &mut Results, keys: &Arc<Keys>, plan: Plan) {
     let times = plan.amount(200, 50);
-    let peers = [Peer::Plain, Peer::TlsAes, Peer::Libp2pNoise, Peer::Aes, Peer::ChaCha];
+    let peers = [
+        Peer::Plain,
+        Peer::TlsAes,
+        Peer::Libp2pNoise,
+        Peer::Aes,
+        Peer::ChaCha,
+    ];
     let entries = peers.map(|peer| {
         entry(peer.name(), move || {
             talk::runtime().block_on(async {
@@ -33,7 +39,10 @@ pub fn run(results: &mut Results, keys: &Arc<Keys>, plan: Plan) {
 
 async fn end(keys: &Keys, peer: Peer) -> f64 {
     let (near, far) = Kind::Unix.pair();
-    let (one, other) = tokio::join!(keys.connect(peer, near.bind()), keys.accept(peer, far.bind()));
+    let (one, other) = tokio::join!(
+        keys.connect(peer, near.bind()),
+        keys.accept(peer, far.bind())
+    );
     let start = Stopwatch::start();
     tokio::join!(close(one), close(other));
     start.elapsed().as_nanos() as f64 / 1e3

@@ -47,7 +47,10 @@ fn advance(
 ) -> Result<Channel, Handshake> {
     let mut rest = input.as_slice();
     loop {
-        match handshake.step(&mut rest, output, Instant::now()).expect("step") {
+        match handshake
+            .step(&mut rest, output, Instant::now())
+            .expect("step")
+        {
             Step::NeedInput(next) => {
                 let left = rest.len();
                 input.drain(..input.len() - left);
@@ -126,10 +129,7 @@ fn snow(engine: Engine, keys: &Keys) {
     alice.into_transport_mode().expect("transport");
 }
 
-fn exchange<C: Cipher, H: Hash>(
-    mut alice: impl Handshaker<C, H>,
-    mut bob: impl Handshaker<C, H>,
-) {
+fn exchange<C: Cipher, H: Hash>(mut alice: impl Handshaker<C, H>, mut bob: impl Handshaker<C, H>) {
     let (mut message, mut payload) = (vec![0; 8 * 1024], vec![0; 8 * 1024]);
     while !(alice.is_finished() && bob.is_finished()) {
         if alice.is_write_turn() {
@@ -155,7 +155,11 @@ fn ours<'a>(keys: &'a Keys, plan: Plan, entries: &mut Vec<Entry<'a>>) {
                 }
                 let [alice, bob] = [&keys.alice, &keys.bob]
                     .map(|config| config.clone().suites([suite]).provider(provider));
-                let name = format!("Duologue {} {pattern} {}", provider.name(), suite_name(suite));
+                let name = format!(
+                    "Duologue {} {pattern} {}",
+                    provider.name(),
+                    suite_name(suite)
+                );
                 entries.push(entry(name, move || {
                     rate(plan, || drop(channels(&alice, &bob, remote)))
                 }));
@@ -191,7 +195,10 @@ pub fn run(results: &mut Results, keys: &Arc<Keys>, plan: Plan) {
             rate(plan, || rustls(&certificates))
         }));
     }
-    for (engine, name) in [(Engine::Default, "snow XX default"), (Engine::Ring, "snow XX ring")] {
+    for (engine, name) in [
+        (Engine::Default, "snow XX default"),
+        (Engine::Ring, "snow XX ring"),
+    ] {
         entries.push(entry(name, move || rate(plan, || snow(engine, keys))));
     }
     let [one, other] = [(), ()].map(|()| X25519::genkey().expect("key"));
@@ -199,7 +206,13 @@ pub fn run(results: &mut Results, keys: &Arc<Keys>, plan: Plan) {
         rate(plan, || {
             let end = |initiator, key| {
                 NqHandshake::<X25519, ChaChaPoly, Sha256>::new(
-                    noise_xx(), &[], initiator, Some(key), None, None, None,
+                    noise_xx(),
+                    &[],
+                    initiator,
+                    Some(key),
+                    None,
+                    None,
+                    None,
                 )
             };
             exchange(
@@ -224,12 +237,18 @@ pub fn run(results: &mut Results, keys: &Arc<Keys>, plan: Plan) {
     entries.push(entry("libp2p-noise XX (duplex)", move || {
         session_rate(keys, Peer::Libp2pNoise, plan)
     }));
-    entries.push(entry("Duologue hybrid AES XK (duplex, sessions)", move || {
-        session_rate(keys, Peer::Aes, plan)
-    }));
+    entries.push(entry(
+        "Duologue hybrid AES XK (duplex, sessions)",
+        move || session_rate(keys, Peer::Aes, plan),
+    ));
     ours(keys, plan, &mut entries);
     results.measure(
-        ("handshake", "both sides, one core", "handshakes/s", Better::Higher),
+        (
+            "handshake",
+            "both sides, one core",
+            "handshakes/s",
+            Better::Higher,
+        ),
         plan,
         entries,
     );
@@ -238,13 +257,21 @@ pub fn run(results: &mut Results, keys: &Arc<Keys>, plan: Plan) {
 /// Handshakes with their I/O, over a pipe in memory.
 fn session_rate(keys: &Arc<Keys>, peer: Peer, plan: Plan) -> f64 {
     let count = plan.amount(200, 50);
-    let _warm = talk::between((keys, peer), (Kind::Duplex, Threads::One), |_end| async {}, |_end| async {});
+    let _warm = talk::between(
+        (keys, peer),
+        (Kind::Duplex, Threads::One),
+        |_end| async {},
+        |_end| async {},
+    );
     let runtime = talk::runtime();
     runtime.block_on(async {
         let start = Stopwatch::start();
         for _handshake in 0..count {
             let (near, far) = Kind::Duplex.pair();
-            let _pair = tokio::join!(keys.connect(peer, near.bind()), keys.accept(peer, far.bind()));
+            let _pair = tokio::join!(
+                keys.connect(peer, near.bind()),
+                keys.accept(peer, far.bind())
+            );
         }
         count as f64 / start.elapsed().as_secs_f64()
     })

@@ -60,7 +60,10 @@ async fn heap(keys: &Keys, peer: Peer, count: usize) -> [f64; 2] {
     let before = in_use();
     for _pair in 0..count {
         let (near, far) = Kind::Unix.pair();
-        let (one, other) = tokio::join!(keys.connect(peer, near.bind()), keys.accept(peer, far.bind()));
+        let (one, other) = tokio::join!(
+            keys.connect(peer, near.bind()),
+            keys.accept(peer, far.bind())
+        );
         ends.extend([one, other]);
     }
     let each = || (in_use() - before) / (count * 2) as f64;

@@ -29,12 +29,19 @@ pub fn run(results: &mut Results, keys: &Arc<Keys>, plan: Plan) {
         let bytes = plan.amount(64 << 20, 16 << 20).min(size * 200_000);
         let times = bytes / size;
         let mut entries = vec![
-            entry("aws-lc AES-256-GCM (limit)", move || raw(&AES_256_GCM, size, times)),
-            entry("aws-lc ChaCha20 (limit)", move || raw(&CHACHA20_POLY1305, size, times)),
+            entry("aws-lc AES-256-GCM (limit)", move || {
+                raw(&AES_256_GCM, size, times)
+            }),
+            entry("aws-lc ChaCha20 (limit)", move || {
+                raw(&CHACHA20_POLY1305, size, times)
+            }),
         ];
         for (name, suite) in [
             ("rustls AES-256-GCM", CipherSuite::TLS13_AES_256_GCM_SHA384),
-            ("rustls ChaCha20", CipherSuite::TLS13_CHACHA20_POLY1305_SHA256),
+            (
+                "rustls ChaCha20",
+                CipherSuite::TLS13_CHACHA20_POLY1305_SHA256,
+            ),
         ] {
             let tls = Tls::raw_keys(Choice {
                 suite: Some(suite),
@@ -44,8 +51,16 @@ pub fn run(results: &mut Results, keys: &Arc<Keys>, plan: Plan) {
         }
         if size + 16 <= 65_535 {
             for (name, engine, noise) in [
-                ("snow AESGCM ring", Engine::Ring, "Noise_NN_25519_AESGCM_SHA256"),
-                ("snow ChaChaPoly default", Engine::Default, "Noise_NN_25519_ChaChaPoly_SHA256"),
+                (
+                    "snow AESGCM ring",
+                    Engine::Ring,
+                    "Noise_NN_25519_AESGCM_SHA256",
+                ),
+                (
+                    "snow ChaChaPoly default",
+                    Engine::Default,
+                    "Noise_NN_25519_ChaChaPoly_SHA256",
+                ),
             ] {
                 entries.push(entry(name, move || snow(engine, noise, size, times)));
             }
@@ -170,9 +185,12 @@ fn snow(engine: Engine, name: &str, size: usize, times: usize) -> f64 {
     let mut bob = engine.builder(name).build_responder().expect("state");
     let (mut message, mut payload) = ([0; 256], [0; 256]);
     let length = alice.write_message(&[], &mut message).expect("message");
-    bob.read_message(&message[..length], &mut payload).expect("message");
+    bob.read_message(&message[..length], &mut payload)
+        .expect("message");
     let length = bob.write_message(&[], &mut message).expect("message");
-    alice.read_message(&message[..length], &mut payload).expect("message");
+    alice
+        .read_message(&message[..length], &mut payload)
+        .expect("message");
     let mut alice = alice.into_transport_mode().expect("transport");
     let mut bob = bob.into_transport_mode().expect("transport");
     let (mut sealed, mut input, mut plain) = (vec![0; size + 16], Vec::new(), vec![0; size + 16]);

@@ -64,7 +64,11 @@ pub fn messages(results: &mut Results, keys: &Arc<Keys>, plan: Plan) {
     for (size, count) in [(64, 400_000), (1_024, 100_000), (CHUNK, 2_048)] {
         for (flush, share) in [(Flush::Last, 1), (Flush::Each, 8)] {
             let count = plan.amount(count, count / 4) / if size == CHUNK { 1 } else { share };
-            let how = if flush == Flush::Last { "batched" } else { "flush each" };
+            let how = if flush == Flush::Last {
+                "batched"
+            } else {
+                "flush each"
+            };
             let case = format!("{size} B {how}, Unix, 1 thread");
             let over = (Kind::Unix, Threads::One);
             let mut entries: Vec<_> = TALKERS
@@ -77,13 +81,20 @@ pub fn messages(results: &mut Results, keys: &Arc<Keys>, plan: Plan) {
                 .collect();
             if flush == Flush::Each {
                 let count = count * share;
-                for (name, peer) in [("Duologue AES pumped", Peer::Aes), ("Duologue ChaCha20 pumped", Peer::ChaCha)] {
+                for (name, peer) in [
+                    ("Duologue AES pumped", Peer::Aes),
+                    ("Duologue ChaCha20 pumped", Peer::ChaCha),
+                ] {
                     entries.push(entry(name, move || {
                         talk::messages((keys, peer), over, (size, count), Flush::Pumped)
                     }));
                 }
             }
-            results.measure(("messages", &case, "messages/s", Better::Higher), plan, entries);
+            results.measure(
+                ("messages", &case, "messages/s", Better::Higher),
+                plan,
+                entries,
+            );
         }
     }
 }
@@ -99,7 +110,11 @@ pub fn round_trips(results: &mut Results, keys: &Arc<Keys>, plan: Plan) {
             entry(name, move || {
                 let mut times = talk::round_trips((keys, peer), over, (64, count), flush);
                 times.sort_by(f64::total_cmp);
-                tails.borrow_mut().entry(name).or_default().push(quantile(&times, 0.99));
+                tails
+                    .borrow_mut()
+                    .entry(name)
+                    .or_default()
+                    .push(quantile(&times, 0.99));
                 quantile(&times, 0.5)
             })
         };

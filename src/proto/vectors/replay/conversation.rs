@@ -4,10 +4,10 @@ use std::time::Instant;
 
 use super::{
     super::{
-        file::{Conversation, From, Hex},
+        file::{Conversation, From, Hex, Proven},
         script::Witness,
         shaken::{Party, Stage, initiator, responder, take_body, with_length},
-        talks,
+        talk,
     },
     Checked, same,
 };
@@ -56,8 +56,8 @@ pub(super) fn takes(made: &Conversation, side: From) -> Checked {
             return Err(format!("{side:?}: {} {:?}", failure.class, failure.clause));
         }
     }
-    let confirms = talks::confirms(&made.records, side);
-    let proven = talks::proven(listener.channel()?, confirms);
+    let confirms = talk::confirms(&made.records, side);
+    let proven = listener.proven(confirms)?;
     match made.outcome.as_ref().ok_or("no outcome")?.of(side) {
         Some(wanted) => same("outcome", &proven, wanted),
         None => Ok(()),
@@ -157,6 +157,8 @@ impl Listener {
                 .map(|stage| stage.feed(record, &mut self.sent, self.now));
             self.stage = match fed {
                 Some(Ok(next)) => Some(next),
+                // The peer's last word, in good order.
+                Some(Err(HandshakeError::Refused { .. })) => None,
                 Some(Err(error)) => return Err(of_handshake(&error)),
                 None => None,
             };
@@ -231,10 +233,11 @@ impl Listener {
         Ok(codes)
     }
 
-    fn channel(&self) -> Result<&Channel, String> {
+    fn proven(&self, confirms: bool) -> Result<Proven, String> {
         match &self.stage {
-            Some(Stage::Established(channel)) => Ok(channel),
-            Some(Stage::Shaking(_)) | None => Err(format!("{:?} is not established", self.side)),
+            Some(Stage::Established(channel)) => Ok(talk::proven(channel, confirms)),
+            Some(Stage::Shaking(_)) => Err(format!("{:?} is not established", self.side)),
+            None => Ok(Proven::new("unconfirmed 0 of 0", "truncated 0")),
         }
     }
 }
