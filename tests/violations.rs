@@ -73,7 +73,7 @@ fn every_violation_names_a_clause_that_is_there_and_is_provoked() {
     // spec: T-20
     let specification = fs::read_to_string(root("spec/protocol.md")).unwrap();
     let mut provoking = sources(&root("tests"));
-    provoking.push(root("src/wire/tests.rs"));
+    provoking.extend(["wire", "proto"].map(|layer| root("src").join(layer).join("tests.rs")));
     provoking.extend(sources(&root("src/proto/vectors")));
     let tests: String = provoking
         .iter()

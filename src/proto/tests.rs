@@ -477,7 +477,12 @@ fn a_key_opens_so_many_records_and_no_more() {
         send(&mut alice, b"1", now);
         carry(&mut alice, &mut bob, now);
         assert_eq!(take(&mut bob, now).is_none(), ends, "{opened}");
-        assert_eq!(bob.receive.failure().is_some(), ends, "{opened}");
+        let clause = match bob.receive.failure() {
+            Some(Cause::Violation(violation)) => Some(violation.clause()),
+            None => None,
+            Some(other) => panic!("{other}"),
+        };
+        assert_eq!(clause, ends.then_some("T-11"), "{opened}");
     }
 }
 
