@@ -487,6 +487,17 @@ fn a_key_opens_so_many_records_and_no_more() {
 }
 
 #[test]
+fn a_claimed_length_reserves_nothing() {
+    // spec: W-4; threat: 36
+    let Pair { mut bob, now, .. } = pair();
+    bob.receive.input().extend([0xff, 0xff]);
+    let facts = bob.send.facts();
+    let processed = bob.receive.process(&facts, now, 1);
+    assert_eq!(processed, Processed::NeedInput);
+    assert!(bob.receive.input().capacity() < 1_024);
+}
+
+#[test]
 fn a_key_that_was_replaced_counts_anew() {
     // spec: T-11
     let Pair {
