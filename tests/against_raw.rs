@@ -614,3 +614,51 @@ async fn record_0_is_params_and_nothing_else() {
         assert!(matches!(ours.unwrap_err(), HandshakeError::Violation(_)));
     }
 }
+
+#[tokio::test]
+async fn every_receipt_that_is_asked_for_comes_as_soon_as_it_can() {
+    // spec: T-17
+    let (mut ours, mut raw) = established(&config(false)).await;
+    let message = || RawFrame::Message(Vec::new());
+    let asked = [
+        vec![message(), RawFrame::ReceiptRequest],
+        vec![message(), message(), RawFrame::ReceiptRequest],
+        vec![message(), message(), RawFrame::ReceiptRequest],
+    ];
+    raw.send_frames(&asked.concat()).await.unwrap();
+    // Two of five messages stay untaken: the request between the first and the last is due all the same.
+    for _message in 0..3 {
+        ours.recv().await.unwrap().unwrap();
+    }
+    ours.flush().await.unwrap();
+    let mut told = 0;
+    while told < 3 {
+        for frame in frames(&mut raw).await {
+            let RawFrame::Receipt(taken) = frame else {
+                panic!("{frame:?}");
+            };
+            told = taken;
+        }
+    }
+    assert_eq!(told, 3);
+}
+
+#[tokio::test]
+async fn a_message_that_is_too_large_has_not_arrived() {
+    // spec: T-8, E-10
+    for records in [
+        vec![RawRecord::Message(vec![0; 2_001])],
+        vec![
+            RawRecord::Piece(vec![0; 2_000]),
+            RawRecord::Message(vec![0; 1]),
+        ],
+    ] {
+        let (mut ours, mut raw) = established(&config(false).max_message(2_000)).await;
+        for record in &records {
+            raw.send(record).await.unwrap();
+        }
+        let received = ours.recv().await;
+        let none = matches!(received, Err(ReceiveError::Truncated { arrived: 0, .. }));
+        assert!(none, "{received:?}");
+    }
+}

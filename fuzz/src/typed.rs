@@ -1,7 +1,10 @@
 //! Hostile messages for every codec and many types (threat: 110 to 114).
 //!
 //! Input: codec, type, then the message. Asserted:
-//! - decoding costs at most 32 times the message and 4 KiB, in JSON also room for four elements a level;
+//! - decoding in postcard never holds more than 32 times a valid message and 4 KiB. For any other message, and
+//!   where vectors grow because no length is claimed, the factor is 112: a false claim of a whole message
+//!   (24 bytes an element here), and behind it vectors that double (72 while they do) of vectors with room
+//!   for four (96) in each two bytes. In JSON there is also room for four elements a level;
 //! - what is decoded and encoded again decodes to the same; in postcard, but for the spelling of numbers,
 //!   to the same bytes or fewer;
 //! - an error does not hold what was in the message;
@@ -50,52 +53,62 @@ mod serde_bytes_like {
 #[serde(transparent)]
 struct Nest(Vec<Self>);
 
+/// What decoding may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Bound {
+    Strict,
+    Loose,
+    Levels,
+}
+
 pub fn run(bytes: &[u8]) {
     let mut input = Input::new(bytes);
     let (codec, kind) = (input.choice(3), input.choice(9));
     let message = input.rest();
     match codec {
-        0 => each(&Postcard, kind, message, false),
-        1 => each(&Cbor, kind, message, false),
-        _ => each(&Json, kind, message, true),
+        0 => each(&Postcard, kind, message, Bound::Strict),
+        1 => each(&Cbor, kind, message, Bound::Loose),
+        _ => each(&Json, kind, message, Bound::Levels),
     }
 }
 
-fn each<C: Codec>(codec: &C, kind: usize, message: &[u8], levels: bool) {
+fn each<C: Codec>(codec: &C, kind: usize, message: &[u8], bound: Bound) {
     match kind {
-        0 => one::<Tree, C>(codec, message, levels),
-        1 => one::<Request, C>(codec, message, levels),
-        2 => one::<Nest, C>(codec, message, levels),
-        3 => one::<Vec<()>, C>(codec, message, levels),
-        4 => one::<Vec<String>, C>(codec, message, levels),
-        5 => one::<Vec<Vec<u8>>, C>(codec, message, levels),
-        6 => one::<(u64, i16, Option<bool>, String), C>(codec, message, levels),
-        7 => one::<String, C>(codec, message, levels),
+        0 => one::<Tree, C>(codec, message, bound),
+        1 => one::<Request, C>(codec, message, bound),
+        2 => one::<Nest, C>(codec, message, bound),
+        3 => one::<Vec<()>, C>(codec, message, bound),
+        4 => one::<Vec<String>, C>(codec, message, bound),
+        5 => one::<Vec<Vec<u8>>, C>(codec, message, bound),
+        6 => one::<(u64, i16, Option<bool>, String), C>(codec, message, bound),
+        7 => one::<String, C>(codec, message, bound),
         // A map's nodes are larger than 32 bytes for a two-byte entry; what it costs is not asserted.
         _ => again::<BTreeMap<u8, u8>, C>(codec, message, codec.decode(message)),
     }
 }
 
-fn one<T, C>(codec: &C, message: &[u8], levels: bool)
+fn one<T, C>(codec: &C, message: &[u8], bound: Bound)
 where
     T: Serialize + DeserializeOwned + PartialEq + core::fmt::Debug,
     C: Codec,
 {
     let mut decoded = None;
     let cost = allocation_counter::measure(|| decoded = Some(codec.decode::<T>(message)));
-    let levels = if levels {
-        MAX_DEPTH * 4 * size_of::<T>()
-    } else {
-        0
+    let levels = match bound {
+        Bound::Levels => MAX_DEPTH * 4 * size_of::<T>(),
+        Bound::Strict | Bound::Loose => 0,
     };
-    let bound = 32 * message.len() + 4_096 + levels;
+    let strict = bound == Bound::Strict;
+    let decoded = decoded.unwrap();
+    let factor = if strict && decoded.is_ok() { 32 } else { 112 };
+    let bound = factor * message.len() + 4_096 + levels;
     assert!(
-        cost.bytes_total <= bound as u64,
+        cost.bytes_max <= bound as u64,
         "{} bytes for {}",
-        cost.bytes_total,
+        cost.bytes_max,
         message.len()
     );
-    again(codec, message, decoded.unwrap());
+    again(codec, message, decoded);
 }
 
 fn again<T, C>(codec: &C, message: &[u8], decoded: Result<T, duologue::codec::DecodeError>)
@@ -107,8 +120,9 @@ where
         Ok(value) => value,
         Err(error) => {
             let said = error.to_string();
+            // A fuzzer can learn our own words, but not together with what it made up itself.
             if let Ok(text) = str::from_utf8(message) {
-                assert!(text.len() < 40 || !said.contains(&text[..text.floor_char_boundary(40)]));
+                assert!(text.len() < 100 || !said.contains(text), "{said}");
             }
             return;
         }

@@ -92,7 +92,7 @@ impl Judge {
     }
 
     // spec: E-3
-    fn open(&self) -> Judged<()> {
+    pub(super) fn open(&self) -> Judged<()> {
         if self.end.is_some() {
             return wrong("E-3", "something behind END that may not stand there");
         }
@@ -341,11 +341,11 @@ impl Judge {
         if stopped.is_some() || taken < requests.oldest {
             return;
         }
-        // What is left is known by its newest alone: an earlier answer than needed does no harm.
+        // Between the two ends of what is left may stand others: each further message is told at once.
         self.requests = Some(requests)
             .filter(|requests| requests.newest > taken)
             .map(|Requests { newest, .. }| Requests {
-                oldest: newest,
+                oldest: taken.saturating_add(1),
                 newest,
             });
         self.notices.receipt = true;

@@ -52,12 +52,17 @@ impl ReceivePath {
         }
         kept.truncate(before.saturating_add(more));
         let judged = match kind {
-            Kind::Piece => self.judge.piece(more),
-            Kind::Message | Kind::Batch => self.judge.last_piece(more),
+            Kind::Piece => self
+                .judge
+                .piece(more)
+                .and_then(|()| self.fits(before, more)),
+            Kind::Message | Kind::Batch => self
+                .judge
+                .open()
+                .and_then(|()| self.fits(before, more))
+                .and_then(|()| self.judge.last_piece(more)),
         };
-        judged
-            .and_then(|()| self.fits(before, more))
-            .map_err(Cause::Violation)?;
+        judged.map_err(Cause::Violation)?;
         if kind == Kind::Piece {
             self.assembly = Assembly::Keeping(kept);
         } else {
@@ -86,32 +91,36 @@ impl ReceivePath {
         }
     }
 
-    /// A bare message, or the last piece of one.
+    /// A bare message, or the last piece of one. One that is too large has not come (spec: T-8).
     pub(super) fn whole(&mut self, body: BytesMut) -> Result<(), Violation> {
+        self.judge.open()?;
+        self.fits(self.kept_length(), body.len())?;
         match self.assembly {
             Assembly::None => self.judge.message_record()?,
             Assembly::Keeping(_) | Assembly::Dropping(_) => self.judge.last_piece(body.len())?,
         }
         let message = match core::mem::replace(&mut self.assembly, Assembly::None) {
-            Assembly::None if body.len() > self.max_message => {
-                return Err(Violation::too_large());
-            }
             Assembly::None => body.freeze(),
             Assembly::Keeping(mut kept) => {
-                self.fits(kept.len(), body.len())?;
                 kept.extend_from_slice(&body);
                 self.assembled(kept)
             }
-            Assembly::Dropping(dropped) => {
-                self.fits(dropped, body.len())?;
-                Bytes::new()
-            }
+            Assembly::Dropping(_dropped) => Bytes::new(),
         };
         if self.counts.stopped.is_none() {
             let length = message.len();
             self.keep(Item::Message(message), length);
         }
         Ok(())
+    }
+
+    /// Bytes of the message in pieces so far.
+    fn kept_length(&self) -> usize {
+        match &self.assembly {
+            Assembly::None => 0,
+            Assembly::Keeping(kept) => kept.len(),
+            Assembly::Dropping(dropped) => *dropped,
+        }
     }
 
     // spec: T-8
@@ -124,11 +133,7 @@ impl ReceivePath {
 
     pub(super) fn piece(&mut self, body: &[u8]) -> Result<(), Violation> {
         self.judge.piece(body.len())?;
-        let kept = match &self.assembly {
-            Assembly::None => 0,
-            Assembly::Keeping(kept) => kept.len(),
-            Assembly::Dropping(dropped) => *dropped,
-        };
+        let kept = self.kept_length();
         self.fits(kept, body.len())?;
         if self.counts.stopped.is_some() {
             self.assembly = Assembly::Dropping(kept.saturating_add(body.len()));
