@@ -429,6 +429,8 @@ impl Session {
 
     /// Waits until the session is over, and ends nothing by itself; see [`Sender::wait_outcome`].
     ///
+    /// It never ends while messages wait: receive them first, or beside it in a half of their own.
+    ///
     /// # Cancel safety
     ///
     /// As [`Sender::wait_outcome`].

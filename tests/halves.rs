@@ -12,7 +12,11 @@ mod raw_peer;
 #[expect(unused, unreachable_pub, reason = "each test uses a part of the peer")]
 mod raw_tokio;
 
-use std::time::Duration;
+use std::{
+    future::{Future, poll_fn},
+    task::Poll,
+    time::Duration,
+};
 
 use duologue::{Cause, Code, ReceiveError, Received, SendError, Sent};
 use raw_pair::{config, established, frames};
@@ -201,4 +205,27 @@ async fn both_halves_dropped_without_an_end_never_look_like_one() {
             "{outcome}"
         );
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_large_message_that_a_clone_gives_up_is_withdrawn_although_the_pump_sleeps() {
+    // spec: T-19, L-6
+    let (ours, mut raw) = established(1 << 20, &config()).await;
+    raw.patience = Duration::from_secs(1);
+    let (sender, receiver, pump) = ours.into_pumped();
+    let pump = tokio::spawn(pump);
+    let message = pattern(900_000, 1);
+    let mut sending = Box::pin(sender.send(&message));
+    let waits = poll_fn(|cx| Poll::Ready(sending.as_mut().poll(cx).is_pending())).await;
+    assert!(waits, "more than is gathered for one write");
+    let mut pieces = 0;
+    while let Heard::Record(record) = raw.next().await {
+        assert!(matches!(record, RawRecord::Piece(_)), "{record:?}");
+        pieces += 1;
+    }
+    assert!(pieces > 4, "{pieces}");
+    drop(sending);
+    assert_eq!(frames(&mut raw).await, [RawFrame::Discard]);
+    pump.abort();
+    drop((sender, receiver));
 }

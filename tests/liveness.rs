@@ -277,6 +277,29 @@ async fn both_halves_hear_that_a_session_is_too_old() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_announcement_without_credit_leaves_when_there_is_some() {
+    // spec: T-18, L-1, L-2
+    let (mut ours, mut raw) = established(1 << 16, &config()).await;
+    for _asking in 0..100 {
+        ours.rekey_now().await.unwrap();
+    }
+    ours.drain(seconds(30)).await.unwrap();
+    sleep(seconds(10)).await;
+    ours.send(b"earns").await.unwrap();
+    let announced = loop {
+        let heard = frames(&mut raw).await;
+        let drain = heard.into_iter().find_map(|frame| match frame {
+            RawFrame::Drain(milliseconds) => Some(milliseconds),
+            _ => None,
+        });
+        if let Some(milliseconds) = drain {
+            break milliseconds;
+        }
+    };
+    assert_eq!(announced, 20_000);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_restart_can_be_announced_by_hand_and_is_heard_by_both() {
     // spec: T-18
     let (mut alice, mut bob) = pair_of(60).await;

@@ -63,22 +63,47 @@ async fn waiting_for_the_outcome_says_the_last_word_and_closes() {
 }
 
 #[tokio::test]
-async fn what_came_whole_is_received_after_the_outcome_too() {
-    // spec: E-9, T-20
-    let (mut alice, mut bob) = pair().await;
+async fn the_outcome_waits_for_what_came_whole_and_the_peer_does_not() {
+    // spec: E-9, T-20, L-14
+    let (mut alice, bob) = pair().await;
+    let (mut sender, mut receiver) = bob.split();
     alice.send(b"before").await.unwrap();
-    let aborted = alice.abort(Code::application(3), "enough");
-    let (_aborted, outcome) = tokio::join!(aborted, bob.wait_outcome());
+    let waiting = sender.wait_outcome();
+    let mut waiting = core::pin::pin!(waiting);
+    // Alice reads on until Bob's side has closed, although nobody has received yet.
+    tokio::select! {
+        outcome = &mut waiting => panic!("{outcome}"),
+        _aborted = alice.abort(Code::application(3), "enough") => {}
+    }
+    let received = async {
+        let message = receiver.recv().await.unwrap();
+        (message, receiver.recv().await)
+    };
+    let (outcome, (message, end)) = tokio::join!(waiting, received);
+    assert_eq!(message.as_deref(), Some(&b"before"[..]));
+    assert!(
+        matches!(end, Err(ReceiveError::Truncated { .. })),
+        "{end:?}"
+    );
     let Received::Truncated { arrived, taken, .. } = outcome.received else {
         panic!("{outcome}");
     };
-    assert_eq!((arrived, taken), (1, 0));
-    assert_eq!(bob.recv().await.unwrap().as_deref(), Some(&b"before"[..]));
-    assert!(matches!(
-        bob.recv().await,
-        Err(ReceiveError::Truncated { .. })
-    ));
-    assert_eq!(bob.outcome(), Some(&outcome));
+    assert_eq!((arrived, taken), (1, 1));
+}
+
+#[tokio::test]
+async fn an_end_behind_a_message_in_one_record_is_the_whole_end() {
+    // spec: E-8
+    let (mut alice, mut bob) = pair().await;
+    alice.finish().await.unwrap();
+    assert_eq!(bob.recv().await.unwrap(), None);
+    bob.feed(b"one").await.unwrap();
+    bob.finish().await.unwrap();
+    assert!(alice.recv().await.unwrap().is_some());
+    // Nobody asks for another message: that there is none is known.
+    let (a, b) = tokio::join!(alice.wait_outcome(), bob.wait_outcome());
+    assert!(matches!(a.cause, Cause::Finished { .. }), "{a}");
+    assert_eq!(b.sent, Sent::Delivered(1));
 }
 
 #[tokio::test]

@@ -209,7 +209,7 @@ impl ReceivePath {
 
     fn sort_batch(&mut self, body: Bytes, facts: &Facts) -> Result<(), Cause> {
         let mut rest = &*body;
-        let mut good = 0;
+        let mut end_of_messages = 0;
         let mut messages = 0_usize;
         let verdict = loop {
             if rest.is_empty() {
@@ -220,16 +220,19 @@ impl ReceivePath {
                     .map_err(Cause::Violation);
             }
             match self.frame(&mut rest, facts) {
-                Ok(Verdict::Message) => messages = messages.saturating_add(1),
+                Ok(Verdict::Message) => {
+                    messages = messages.saturating_add(1);
+                    end_of_messages = body.len().saturating_sub(rest.len());
+                }
                 Ok(Verdict::Fine) => {}
                 Ok(other) => break Ok(other),
                 Err(cause) => break Err(cause),
             }
-            good = body.len().saturating_sub(rest.len());
         };
-        // Messages before a fault are whole and stay.
+        // Messages before a fault are whole and stay; what stands behind the last of them need not.
         if messages > 0 && self.counts.stopped.is_none() {
-            self.keep(Item::Batch(body.slice(..good)), good);
+            let kept = body.slice(..end_of_messages);
+            self.keep(Item::Batch(kept), end_of_messages);
         }
         match verdict? {
             Verdict::Rekey => self.opener.rekey().map_err(|_bad| Cause::Internal),

@@ -67,6 +67,8 @@ struct Words {
     requested: u64,
     request_due: bool,
     drained: bool,
+    /// A DRAIN for this time waits for credit.
+    drain_due: Option<Instant>,
     /// Our ABORT was said or the peer's was read: no record follows.
     aborted: bool,
     over: Option<Box<Cause>>,

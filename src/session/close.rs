@@ -69,6 +69,10 @@ impl Link {
                     self.wakers.news.wake_all();
                 }
                 None => {
+                    if self.is_over(now) {
+                        // Its outcome waits for the receiving half, the peer need not.
+                        let _parted = self.poll_parting(cx, side, &mut next);
+                    }
                     next = earlier(next, self.life().closing);
                     timer.set(next, cx);
                     return Poll::Pending;

@@ -273,8 +273,8 @@ impl Sender {
 
     /// Waits until the session is over, whoever ends it, and says how it ended. Ends nothing by itself.
     ///
-    /// For a task that may learn beside its own work that nobody listens any more. Messages that nobody
-    /// has received by then can still be received; the outcome does not count them as taken.
+    /// For a task that may learn beside its own work that nobody listens any more. While whole messages
+    /// that came before a failure wait to be received, so does this, as the outcome counts them.
     ///
     /// # Cancel safety
     ///

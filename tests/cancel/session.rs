@@ -322,6 +322,32 @@ async fn a_dropped_close_goes_on_where_it_was() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_dropped_wait_for_the_outcome_ends_nothing() {
+    // spec: E-12
+    at_every_poll(&[5, 3_000], async |step, polls| {
+        let (mut alice, bob, pace) = alice(step).await;
+        // Our END leaves; the peer's END does not come while its greetings are untaken here.
+        alice.session.finish().await.unwrap();
+        let waiting = cut(polls, alice.session.wait_outcome());
+        let waited = tokio::time::timeout(std::time::Duration::from_secs(1), waiting).await;
+        assert!(
+            !matches!(waited, Ok(Some(_))),
+            "nobody has taken the greetings"
+        );
+        pace.set(0);
+        alice.settle();
+        alice.take_all().await;
+        let outcome = alice.session.wait_outcome().await;
+        assert_eq!(alice.session.close().await, outcome);
+        let counted = alice.ledger.counted();
+        demand_all(&bob.await.unwrap(), counted, &alice.got, &outcome);
+        // Silence: there were no more polls to drop it at.
+        waited.is_err()
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_dropped_abort_has_aborted() {
     // spec: E-9
     at_every_poll(SMALL_STEPS, async |step, polls| {

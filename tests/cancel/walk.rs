@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use duologue::{Config, Outcome, Received, SendError, Sent, Session, Suite};
+use duologue::{Config, Outcome, Received, Receiver, SendError, Sender, Sent, Session, Suite};
 use fastrand::Rng;
 use tokio::{
     io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, duplex},
@@ -164,6 +164,96 @@ async fn a_walk_of_dropped_calls_loses_nothing_and_ends_with_proof() {
         timeout(Duration::from_secs(3_600), walk(seed))
             .await
             .unwrap();
+    }
+}
+
+/// Sends and drops sends; then ends, and drops that.
+async fn send_and_drop(mut sender: Sender, mut rng: Rng) -> (Ledger, Outcome) {
+    let mut ledger = Ledger::default();
+    for number in 0..150_u32 {
+        let size = match rng.u32(0..20) {
+            0 => LARGE + rng.usize(0..50_000),
+            1 | 2 => rng.usize(4_000..70_000),
+            _ => rng.usize(0..200),
+        };
+        let message = [&number.to_be_bytes()[..], &pattern(size, number as u8)].concat();
+        ledger.offer(&message, sender.sent_count());
+        if let Some(sent) = cut(rng.usize(1..100), sender.send(&message)).await {
+            sent.unwrap();
+        }
+        ledger.settle(sender.sent_count());
+        tokio::task::yield_now().await;
+    }
+    loop {
+        if let Some(outcome) = cut(rng.usize(1..20), sender.close()).await {
+            return (ledger, outcome);
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Receives and drops receives; then ends, and drops that.
+async fn recv_and_drop(mut receiver: Receiver, mut rng: Rng) -> (Vec<Vec<u8>>, Outcome) {
+    let mut got = Vec::new();
+    loop {
+        match cut(rng.usize(1..20), receiver.recv()).await {
+            None => tokio::task::yield_now().await,
+            Some(Ok(Some(message))) => got.push(message.to_vec()),
+            Some(Ok(None)) => break,
+            Some(Err(error)) => panic!("{error}"),
+        }
+    }
+    loop {
+        if let Some(outcome) = cut(rng.usize(1..20), receiver.close()).await {
+            return (got, outcome);
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn halves_that_drop_their_calls_in_threads_of_their_own_lose_nothing_and_always_move() {
+    // spec: L-6, T-2, T-19; threat: 57, 59, 101, 102
+    for _round in 0..if long() { 500 } else { 12 } {
+        let seed = fastrand::u64(..);
+        println!("DUOLOGUE_SEED={seed} (the threads are not repeated)");
+        let mut rng = Rng::with_seed(seed);
+        let (alice, bob, pace) = slow_pair().await;
+        pace.set([100, 1_000, 30_000, 0][rng.usize(0..4)]);
+        let mut tasks = Vec::new();
+        for session in [alice, bob] {
+            let (sender, receiver) = session.split();
+            let sending = tokio::spawn(send_and_drop(sender, rng.fork()));
+            let receiving = tokio::spawn(recv_and_drop(receiver, rng.fork()));
+            tasks.push((sending, receiving));
+        }
+        let all = async {
+            let mut ends = Vec::new();
+            for (sending, receiving) in tasks {
+                ends.push((sending.await.unwrap(), receiving.await.unwrap()));
+            }
+            ends
+        };
+        let ends = timeout(Duration::from_secs(120), all)
+            .await
+            .expect("nothing moves any more");
+        let [((one, a), (got, same)), ((other, b), (took, equal))] = &ends[..] else {
+            panic!("two sides");
+        };
+        assert_eq!((a, b), (same, equal));
+        assert!(
+            got == other.counted() && took == one.counted(),
+            "other messages came"
+        );
+        for (outcome, sent, received) in [(a, took, got), (b, got, took)] {
+            assert_eq!(
+                outcome.sent,
+                Sent::Delivered(sent.len() as u64),
+                "{outcome}"
+            );
+            let all = received.len() as u64;
+            assert_eq!(outcome.received, Received::Complete(all), "{outcome}");
+        }
     }
 }
 
