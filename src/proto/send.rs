@@ -216,24 +216,19 @@ impl SendPath {
 
     fn offer_small(&mut self, message: &[u8], now: Instant) -> Result<Offered, SendError> {
         self.withdraw_other(0, now)?;
-        self.scratch.clear();
-        wire::message_head(message.len(), &mut self.scratch);
-        let length = self.scratch.len().saturating_add(message.len());
+        let (head, width) = wire::short_message_head(message.len());
+        let length = width.saturating_add(message.len());
         if self.out.batch_length().saturating_add(length) > BODY {
             if self.out.pending_length() >= GATHERED {
                 return Ok(Offered::Full);
             }
             self.seal_batch(now)?;
-            self.scratch.clear();
-            wire::message_head(message.len(), &mut self.scratch);
         }
         self.batch = match self.batch {
-            Batch::Empty => Batch::One {
-                head: self.scratch.len(),
-            },
+            Batch::Empty => Batch::One { head: width },
             Batch::One { .. } | Batch::Mixed => Batch::Mixed,
         };
-        self.out.push(&self.scratch, message);
+        self.out.push_short((head, width), message);
         self.count();
         Ok(Offered::Whole)
     }

@@ -36,7 +36,7 @@ impl Link {
     }
 
     fn drive_reading(&self, side: Side, waker: &Waker, now: Instant) {
-        let Some(mut incoming) = try_lock(&self.incoming) else {
+        let Some(mut incoming) = self.try_incoming() else {
             return;
         };
         if side == Side::Sender && self.flags.receiving.load(Ordering::SeqCst) {
@@ -88,7 +88,7 @@ impl Link {
         if next.passed(stall_at, now) {
             self.time_out(TimeLimit::WriteStall);
         }
-        if let Some(mut incoming) = try_lock(&self.incoming)
+        if let Some(mut incoming) = self.try_incoming()
             && incoming.path.failure().is_none()
         {
             if next.passed(incoming.path.idle_at(), now) {
@@ -119,6 +119,7 @@ impl Link {
         if let Some(mut outgoing) = try_lock(&self.outgoing) {
             let _over = outgoing.path.keep_alive(now);
             lock(&self.mail).pinging = true;
+            outgoing.told.1 = true;
             self.mail_waits.store(true, Ordering::SeqCst);
         }
     }
@@ -163,7 +164,7 @@ impl Link {
     }
 
     fn release(&self, next: &mut Next, now: Instant) {
-        if let Some(mut incoming) = try_lock(&self.incoming)
+        if let Some(mut incoming) = self.try_incoming()
             && incoming.path.owns_memory()
             && next.passed(incoming.used.checked_add(RELEASE_AFTER), now)
         {
