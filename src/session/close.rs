@@ -173,6 +173,10 @@ impl Link {
             self.conclude(&incoming, &outgoing, cause);
         }
         self.best_effort();
+        if last {
+            // A sender of a pump that is gone must not keep the transport open.
+            self.let_go();
+        }
         self.wakers.news.wake_all();
     }
 
@@ -202,6 +206,7 @@ impl Link {
 impl Link {
     pub(super) fn stop_taking(&self) {
         let mut incoming = self.incoming();
+        self.stop_handing();
         incoming.path.stop_taking();
         if let Some(notices) = incoming.path.notices() {
             drop(incoming);
