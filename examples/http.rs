@@ -33,8 +33,8 @@ async fn main() -> Result<(), Failure> {
             let text = format!("{} is read by {caller}\n", request.uri().path());
             Ok::<_, Infallible>(Response::new(Full::new(Bytes::from(text))))
         });
-        let connection =
-            server::conn::http1::Builder::new().serve_connection(TokioIo::new(session.into_stream()), greet);
+        let connection = server::conn::http1::Builder::new()
+            .serve_connection(TokioIo::new(session.into_stream()), greet);
         // Without hyper's own shutdown: the session has a better end.
         let parts = connection.without_shutdown().await?;
         Ok::<_, Failure>(parts.io.into_inner().close().await)

@@ -11,7 +11,7 @@ use std::{
     error::Error,
     io::Read,
     path::{Path, PathBuf},
-    process::Stdio,
+    process::{ExitCode, Stdio},
     time::{Duration, Instant},
 };
 
@@ -60,15 +60,25 @@ const CHUNK: usize = 256 * 1024;
 const ENOUGH: u64 = 1_000;
 
 #[tokio::main]
-async fn main() -> Result<(), Any> {
-    let options = Options::parse();
+async fn main() -> ExitCode {
+    match run(&Options::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(options: &Options) -> Result<(), Any> {
     let file = match &options.file {
         Some(file) => file.clone(),
         None => std::env::current_exe()?,
     };
+    std::fs::File::open(&file).map_err(|error| format!("{}: {error}", file.display()))?;
     match (options.act, &options.address, options.peer) {
         (Some(act), Some(address), Some(peer)) => child(act, address, peer, &file).await,
-        _first => parent(&options, &file).await,
+        _first => parent(options, &file).await,
     }
 }
 

@@ -1,8 +1,12 @@
 //! Sessions: the only layer that awaits. It drives the protocol over any byte stream.
 
 mod close;
+#[cfg(feature = "tracing")]
+pub(crate) mod events;
 mod handshake;
 mod link;
+#[cfg(not(feature = "tracing"))]
+pub(crate) mod no_events;
 mod pump;
 mod receiver;
 mod sender;
@@ -19,6 +23,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
 
+#[cfg(not(feature = "tracing"))]
+pub(crate) use self::no_events as events;
 #[cfg(feature = "serde")]
 pub use self::typed::{Typed, TypedReceiveError, TypedSendError};
 use self::{link::Link, transport::Transport};
@@ -30,7 +36,9 @@ pub use self::{
 };
 use crate::{
     noise::PublicKey,
-    proto::{Config, HandshakeError, Origin, Outcome, Peer, ReceiveError, SendError},
+    proto::{
+        Config, Ended, HandshakeError, Origin, Outcome, Peer, ReceiveError, Received, SendError,
+    },
     wire::Code,
 };
 
@@ -314,6 +322,12 @@ impl Session {
         self.receiver.acknowledge();
     }
 
+    /// The code and the reason with which the peer ended its direction; see [`Receiver::peer_end`].
+    #[must_use]
+    pub fn peer_end(&self) -> Option<Ended> {
+        self.receiver.peer_end()
+    }
+
     /// Ends our direction; receiving goes on; see [`Sender::finish`].
     ///
     /// # Errors
@@ -404,11 +418,24 @@ impl Session {
     pub async fn close(&mut self) -> Outcome {
         let link = Arc::clone(&self.sender.link);
         link.closed(wakers::Side::Sender);
-        if !link.incoming().path.is_complete() {
+        // What was handed out and never acknowledged is not taken either.
+        let received = link.incoming().path.received();
+        if !matches!(received, Received::Complete(_)) {
             link.stop_taking();
         }
         link.closed(wakers::Side::Receiver);
         self.sender.close().await
+    }
+
+    /// Waits until the session is over, and ends nothing by itself; see [`Sender::wait_outcome`].
+    ///
+    /// It never ends while messages wait: receive them first, or beside it in a half of their own.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`Sender::wait_outcome`].
+    pub async fn wait_outcome(&mut self) -> Outcome {
+        self.sender.wait_outcome().await
     }
 
     /// Ends the session at once with a code and a reason that the peer sees.

@@ -2,10 +2,15 @@
 
 mod support;
 
-use std::time::Duration;
+use std::{
+    future::{Future, poll_fn},
+    pin::pin,
+    time::Duration,
+};
 
 use duologue::{Cause, Code, ReceiveError, Received, SendError, Sent, TimeLimit};
 use support::{configs, pair, pair_with};
+use tokio::io::{copy, duplex};
 
 #[tokio::test]
 async fn the_side_that_ends_first_and_the_other_both_have_proof() {
@@ -412,4 +417,190 @@ async fn an_application_may_say_itself_what_it_has_taken() {
         ),
         "{b}"
     );
+}
+
+#[tokio::test]
+async fn behind_the_end_of_the_transport_nothing_more_is_sent() {
+    // spec: E-12, T-20
+    let (alice, bob) = configs();
+    let ((alice_reads, mut relay_writes), (mut relay_reads, bob_writes)) =
+        (duplex(65_536), duplex(65_536));
+    let (alice_writes, bob_reads) = duplex(65_536);
+    let relay = tokio::spawn(async move { copy(&mut relay_reads, &mut relay_writes).await });
+    let (alice, bob) = tokio::join!(
+        duologue::connect_halves(alice_reads, alice_writes, None, &alice),
+        duologue::accept_halves(bob_reads, bob_writes, &bob),
+    );
+    let (mut alice, mut bob) = (alice.unwrap(), bob.unwrap());
+    relay.abort();
+    assert!(alice.recv().await.is_err());
+    let late = alice.send(b"late").await.unwrap_err();
+    assert_eq!(late, SendError::Over(Cause::TransportEnded));
+    let ReceiveError::Truncated {
+        arrived: 0, cause, ..
+    } = bob.recv().await.unwrap_err()
+    else {
+        panic!("what was sent behind the outcome arrived");
+    };
+    assert!(matches!(cause, Cause::PeerAborted { .. }), "{cause}");
+    let outcome = alice.close().await;
+    assert!(
+        matches!(outcome.sent, Sent::Unconfirmed { sent: 0, .. }),
+        "{outcome}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_past_its_age_whose_peer_does_not_read_waits_without_spinning() {
+    // spec: L-5, L-11
+    let (alice, bob) = configs();
+    let alice = alice.max_age(Duration::from_secs(5)).idle_timeout(None);
+    let (mut alice, _bob) = pair_with(1_024, &alice, &bob.idle_timeout(None)).await;
+    let mut polls = 0;
+    let message = [0; 100_000];
+    let mut sending = pin!(alice.send(&message));
+    let sent = poll_fn(|cx| {
+        polls += 1;
+        assert!(polls < 1_000, "polled for ever");
+        sending.as_mut().poll(cx)
+    });
+    let limit = SendError::Over(Cause::Timeout(TimeLimit::WriteStall));
+    assert_eq!(sent.await, Err(limit));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_unacknowledged_behind_the_peers_end_is_not_taken() {
+    // spec: E-6, E-14, T-16
+    let (alice, bob) = configs();
+    let (mut alice, mut bob) = pair_with(64 * 1024, &alice, &bob.acknowledge_explicitly()).await;
+    alice.send(b"1").await.unwrap();
+    alice.send(b"2").await.unwrap();
+    alice.finish().await.unwrap();
+    bob.recv().await.unwrap();
+    bob.acknowledge();
+    assert!(bob.recv().await.unwrap().is_some());
+    assert_eq!(bob.recv().await.unwrap(), None);
+    let (a, b) = tokio::join!(alice.close(), bob.close());
+    assert!(matches!(a.cause, Cause::Finished { .. }), "{a}");
+    assert!(
+        matches!(
+            a.sent,
+            Sent::Partial {
+                taken: 1,
+                sent: 2,
+                ..
+            }
+        ),
+        "{a}"
+    );
+    assert!(
+        matches!(
+            b.received,
+            Received::Stopped {
+                taken: 1,
+                sent: 2,
+                ..
+            }
+        ),
+        "{b}"
+    );
+}
+
+#[tokio::test]
+async fn the_outcome_of_a_broken_session_waits_for_what_came_before() {
+    // spec: E-9, E-12
+    let (alice, mut bob) = pair().await;
+    let (mut sender, mut receiver) = alice.split();
+    bob.send(b"one").await.unwrap();
+    bob.send(b"two").await.unwrap();
+    bob.abort(Code::application(1), "").await;
+    let closing = tokio::spawn(async move { sender.close().await });
+    for _turn in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert!(!closing.is_finished());
+    assert_eq!(receiver.recv().await.unwrap().as_deref(), Some(&b"one"[..]));
+    assert_eq!(receiver.recv().await.unwrap().as_deref(), Some(&b"two"[..]));
+    let outcome = closing.await.unwrap();
+    let Received::Truncated {
+        arrived: 2,
+        taken: 2,
+        ..
+    } = outcome.received
+    else {
+        panic!("{outcome}");
+    };
+    assert!(receiver.recv().await.is_err());
+}
+
+#[tokio::test]
+async fn nothing_is_delivered_behind_an_abort_of_our_own() {
+    // spec: E-12
+    let (alice, mut bob) = pair().await;
+    let (mut sender, mut receiver) = alice.split();
+    bob.send(b"one").await.unwrap();
+    bob.send(b"two").await.unwrap();
+    assert!(receiver.recv().await.unwrap().is_some());
+    let outcome = sender.abort(Code::application(1), "").await;
+    let Received::Truncated { taken: 1, .. } = outcome.received else {
+        panic!("{outcome}");
+    };
+    assert!(receiver.recv().await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_cannot_write_any_more_waits_without_spinning() {
+    // spec: L-3, L-4
+    let (alice, bob) = configs();
+    let (alice_writes, mut relay_reads) = duplex(65_536);
+    let (mut relay_writes, bob_reads) = duplex(65_536);
+    let (alice_reads, bob_writes) = duplex(65_536);
+    let relay = tokio::spawn(async move { copy(&mut relay_reads, &mut relay_writes).await });
+    let (alice, bob) = tokio::join!(
+        duologue::connect_halves(alice_reads, alice_writes, None, &alice),
+        duologue::accept_halves(bob_reads, bob_writes, &bob),
+    );
+    let (mut alice, _silent) = (alice.unwrap(), bob.unwrap());
+    relay.abort();
+    tokio::task::yield_now().await;
+    assert!(alice.send(b"nobody reads").await.is_err());
+    let mut polls = 0;
+    let mut waiting = pin!(alice.recv());
+    let received = poll_fn(|cx| {
+        polls += 1;
+        assert!(polls < 1_000, "polled for ever");
+        waiting.as_mut().poll(cx)
+    });
+    assert!(received.await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_peer_is_noticed_although_a_ping_is_out() {
+    // spec: L-3, L-4
+    let (mut alice, _silent) = pair().await;
+    alice.ping().await.unwrap();
+    let start = tokio::time::Instant::now();
+    let silent = tokio::time::timeout(Duration::from_secs(600), alice.recv()).await;
+    let ReceiveError::Truncated { cause, .. } = silent.expect("waits for ever").unwrap_err() else {
+        panic!("stopped");
+    };
+    assert_eq!(cause, Cause::Timeout(TimeLimit::Idle));
+    assert_eq!(start.elapsed().as_secs(), 60);
+}
+
+#[tokio::test]
+async fn what_is_fed_behind_the_outcome_is_refused_and_not_counted() {
+    // spec: E-12
+    let (mut alice, mut bob) = pair().await;
+    alice.send(b"one").await.unwrap();
+    let (aborted, received) = tokio::join!(bob.abort(Code::application(1), "enough"), alice.recv());
+    assert!(matches!(received, Err(ReceiveError::Truncated { .. })));
+    assert!(matches!(aborted.cause, Cause::LocalAbort { .. }));
+    let fed = alice.feed(b"two").await;
+    let over = matches!(&fed, Err(SendError::Over(Cause::PeerAborted { .. })));
+    assert!(over, "{fed:?}");
+    assert_eq!(alice.sent_count(), 1);
+    let outcome = alice.close().await;
+    let counted = matches!(outcome.sent, Sent::Unconfirmed { sent: 1, .. });
+    assert!(counted, "{outcome}");
 }

@@ -21,7 +21,7 @@ use std::time::Duration;
 /// Judges an implementation of the Duologue protocol against its specification.
 #[derive(Debug, Parser)]
 #[command(version, about)]
-#[command(group(ArgGroup::new("target").required(true)))]
+#[command(group(ArgGroup::new("target")))]
 struct Options {
     /// The implementation listens here (tcp:HOST:PORT or unix:PATH) and echoes.
     #[arg(long, group = "target", value_name = "ADDR")]
@@ -56,7 +56,7 @@ struct Options {
     /// Be a target of --listen: the built-in peer dials once and echoes.
     #[arg(long, group = "target", value_name = "ADDR")]
     dial: Option<Address>,
-    /// Lists the cases, or with --bug help the faults.
+    /// Lists the cases.
     #[arg(long, group = "target")]
     list: bool,
 
@@ -108,6 +108,19 @@ struct Options {
     protocol: Vec<String>,
 }
 
+impl Options {
+    fn names_target(&self) -> bool {
+        let addresses = [&self.connect, &self.listen, &self.serve, &self.dial];
+        let paths = [&self.vectors, &self.write_vectors];
+        self.built_in
+            || self.self_test
+            || self.serve_shim
+            || self.shim.is_some()
+            || addresses.iter().any(|address| address.is_some())
+            || paths.iter().any(|path| path.is_some())
+    }
+}
+
 /// Why there is no verdict.
 enum Trouble {
     Kit(String),
@@ -152,6 +165,9 @@ fn act(options: &Options) -> Result<bool, Trouble> {
         return Ok(true);
     }
     let bug = bug(options)?;
+    if !(options.names_target() || options.list) {
+        return Err(Trouble::Kit("name a target; --help lists them".into()));
+    }
     if options.list {
         for case in select(cases::all(), options.filter.as_deref(), true) {
             println!("{:<44} {:<10} {}", case.id, case.group, case.says);
@@ -256,8 +272,8 @@ fn judge(options: &Options, bug: Option<Bug>) -> Result<bool, Trouble> {
     } else if let Some(command) = &options.shim {
         (Place::Shim(command.clone()), command.clone())
     } else {
-        let name = bug.map_or("built-in peer", |bug| bug.name);
-        (Place::BuiltIn(bug), name.to_owned())
+        let fault = bug.map_or(String::new(), |bug| format!(" with the fault {}", bug.name));
+        (Place::BuiltIn(bug), format!("the built-in peer{fault}"))
     };
     let all = cases::all();
     let expectations = expectations(options, &all)?;

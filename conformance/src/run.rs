@@ -5,6 +5,7 @@ use crate::conversation::{Clock, Conversation};
 use crate::expectations::Expectations;
 use crate::link::Gate;
 use crate::target::{Fixed, Place, Target};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -205,7 +206,13 @@ fn attempt(plan: &Plan, case: &Case, target: &mut Target) -> Attempt {
         deadline: case.deadline,
     };
     let mut conversation = Conversation::new(target, &plan.fixed, clock);
-    let result = (case.action)(&mut conversation);
+    // Whatever a target says, a fault of the kit ends one case and not the run.
+    let result = catch_unwind(AssertUnwindSafe(|| (case.action)(&mut conversation)));
+    let result = result.unwrap_or_else(|_| Err(Fail::Kit("the case panicked".into())));
+    let result = match (result, conversation.foul()) {
+        (Ok(()), Some(foul)) => Err(Fail::Behaviour(format!("by the way, {foul}"))),
+        (result, _) => result,
+    };
     conversation.finish();
     let transcript = std::mem::take(&mut conversation.transcript);
     (result, conversation.close, transcript, conversation.lost)

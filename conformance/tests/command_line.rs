@@ -107,3 +107,62 @@ fn each_kind_of_trouble_has_its_exit_code() {
     );
     assert_eq!(kit(&["--list"]).status.code(), Some(0));
 }
+
+/// A shim that greets, and then does what the script says.
+#[cfg(unix)]
+fn shim(name: &str, then: &str) -> String {
+    let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let script = format!("read -r hello\necho '{{\"ok\":{{\"name\":\"{name}\"}}}}'\n{then}\n");
+    std::fs::write(&path, script).unwrap();
+    format!("sh {}", path.display())
+}
+
+#[cfg(unix)]
+#[test]
+fn a_shim_that_dies_fails_its_cases_and_holds_nobody() {
+    let dies = shim("dies", "exit 1");
+    let output = kit(&["--shim", &dies, "--filter", "W-8"]);
+
+    assert_eq!(output.status.code(), Some(1), "{}", last_line(&output));
+    assert!(last_line(&output).starts_with("0 passed, "));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("the shim's output ended"));
+}
+
+#[cfg(unix)]
+#[test]
+fn nonsense_from_a_shim_is_shown_with_its_line() {
+    let babbles = shim("babbles", "while read -r command; do echo nonsense; done");
+    let output = kit(&["--shim", &babbles, "--filter", "W-8/wrong-magic"]);
+
+    assert_eq!(output.status.code(), Some(1), "{}", last_line(&output));
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(
+        text.contains("line 2 of the shim's output, \"nonsense\""),
+        "{text}"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_silent_shim_is_reported_and_holds_nobody() {
+    let (began, silent) = (Instant::now(), shim("silent", "exec sleep 60"));
+    let output = kit(&["--shim", &silent, "--filter", "W-8/wrong-magic"]);
+    let mute = kit(&["--shim", "sleep 60", "--filter", "W-8/wrong-magic"]);
+
+    assert_eq!(output.status.code(), Some(1), "{}", last_line(&output));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("the shim does not answer"));
+    assert_eq!(mute.status.code(), Some(3));
+    assert!(began.elapsed() < Duration::from_secs(30));
+}
+
+#[test]
+fn the_faults_are_listed_without_a_target() {
+    let output = kit(&["--bug", "help"]);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+
+    assert_eq!(output.status.code(), Some(0));
+    assert!(
+        text.lines().count() >= 30 && text.contains("eof-is-end"),
+        "{text}"
+    );
+}

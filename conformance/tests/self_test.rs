@@ -143,6 +143,8 @@ fn reports_hold_every_case_and_escape_what_targets_say() {
     let junit = report::junit::render("t", &reports).unwrap();
 
     assert!(page.contains("T-12/type-0x0f") && page.contains("the built-in peer"));
+    // Where the two transcripts part is marked, and only there.
+    assert!(page.contains("<li class=\"remark\">") && page.contains("parted\">"));
     assert!(!page.contains("<script>") && !page.contains('\u{1b}'));
     assert_eq!(
         (&json["failed"], &json["cases"][0]["status"]),

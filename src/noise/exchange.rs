@@ -3,7 +3,7 @@
 use core::fmt;
 
 use snow::{Builder, HandshakeState, params::NoiseParams};
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 use super::{
     cipher::{Opener, Sealer},
@@ -21,6 +21,9 @@ pub(crate) enum Role {
     Initiator,
     Responder,
 }
+
+/// Places for a PSK in snow's state.
+const PSK_PLACES: usize = 10;
 
 /// What a handshake starts from.
 pub(crate) struct Setup<'a> {
@@ -46,7 +49,6 @@ pub(crate) struct Exchange {
     role: Role,
     provider: Provider,
     kind: AeadKind,
-    psk: bool,
 }
 
 impl fmt::Debug for Exchange {
@@ -96,7 +98,6 @@ impl Exchange {
             role: setup.role,
             provider: setup.provider,
             kind: AeadKind::of(setup.suite),
-            psk: setup.pattern.uses_psk(),
         })
     }
 
@@ -154,8 +155,9 @@ impl Exchange {
             .get_handshake_hash()
             .first_chunk::<32>()
             .ok_or(ExchangeError)?;
-        let (first, second) = self.state.dangerously_get_raw_split();
-        let (first, second) = (Zeroizing::new(first), Zeroizing::new(second));
+        let mut split = self.state.dangerously_get_raw_split();
+        let (first, second) = (Zeroizing::new(split.0), Zeroizing::new(split.1));
+        split.zeroize();
         let (ours, theirs) = match self.role {
             Role::Initiator => (first, second),
             Role::Responder => (second, first),
@@ -168,12 +170,37 @@ impl Exchange {
     }
 }
 
+/// Overwrites what the handshake's steps left on the stack: a value made there keeps it in the places it does not use.
+#[inline(never)]
+fn clean_stack() {
+    let mut below = [0_u8; 32 * 1024];
+    core::hint::black_box(&mut below);
+}
+
+/// A state that has seen no secret.
+fn blank(provider: Provider) -> Result<HandshakeState, snow::Error> {
+    let resolver = Resolver {
+        backend: provider.backend(),
+        known: None,
+    };
+    let params = "Noise_NN_25519_ChaChaPoly_SHA256".parse()?;
+    Builder::with_resolver(params, Box::new(resolver)).build_initiator()
+}
+
 impl Drop for Exchange {
     // spec: H-12
     fn drop(&mut self) {
-        if self.psk {
-            // snow wipes nothing: whatever became of the handshake, its copy goes.
-            let _overwritten = self.state.set_psk(0, &[0; 32]);
+        // snow wipes nothing. Its chaining key, from which the session's first keys follow, and its copy of the PSK
+        // stand in its state: another state takes its place, made on a stack that holds no keys of this handshake.
+        clean_stack();
+        if let Ok(blank) = blank(self.provider) {
+            *self.state = blank;
         }
+        // A place without a PSK is not written when it is made.
+        for place in 0..PSK_PLACES {
+            let _overwritten = self.state.set_psk(place, &[0; 32]);
+        }
+        // What is about to be freed must not look as if it need not be written.
+        core::hint::black_box(&mut self.state);
     }
 }

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use super::provider::{Aead, AeadKind, Agree, Backend, KemSecret, Refused};
 
-/// ML-KEM-768: sizes of the encapsulation key and of the ciphertext (FIPS 203, table 3).
+/// ML-KEM-768: sizes of the encapsulation key and of the ciphertext (FIPS 203, table 3; spec: H-6).
 const KEM_PUBLIC: usize = 1184;
 const KEM_CIPHERTEXT: usize = 1088;
 

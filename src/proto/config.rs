@@ -49,9 +49,18 @@ struct Identity {
 #[derive(Clone)]
 struct Speech {
     suites: Vec<Suite>,
+    hybrid_only: bool,
     provider: Provider,
     protocols: Vec<String>,
     context: Vec<u8>,
+}
+
+impl Speech {
+    fn drop_classical(&mut self) {
+        if self.hybrid_only {
+            self.suites.retain(|suite| suite.is_hybrid());
+        }
+    }
 }
 
 /// When a message counts as taken by the application.
@@ -160,6 +169,7 @@ impl Config {
             },
             speech: Speech {
                 suites,
+                hybrid_only: false,
                 provider: Provider::default(),
                 protocols: Vec::new(),
                 context: Vec::new(),
@@ -206,13 +216,35 @@ impl Config {
     /// The default is all four; the first is hybrid, with AES-GCM where the processor has AES.
     #[must_use]
     pub fn suites(self, suites: impl IntoIterator<Item = Suite>) -> Self {
-        self.with(|inner| inner.speech.suites = suites.into_iter().collect())
+        self.with(|inner| {
+            let speech = &mut inner.speech;
+            speech.suites = suites.into_iter().collect();
+            speech.drop_classical();
+        })
     }
 
     /// Drops every suite that is not hybrid: no session without post-quantum confidentiality.
+    ///
+    /// It also holds for suites that are given later. Where none is left, no session starts
+    /// ([`ConfigError::NoSuite`]).
+    ///
+    /// ```
+    /// use duologue::{Config, ConfigError, SecretKey, Suite};
+    ///
+    /// # fn main() -> Result<(), duologue::RandomError> {
+    /// let config = Config::new(SecretKey::generate()?).require_hybrid();
+    /// assert_eq!(config.check(), Ok(()));
+    /// let config = config.suites([Suite::ChaChaPoly, Suite::AesGcm]);
+    /// assert_eq!(config.check(), Err(ConfigError::NoSuite));
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn require_hybrid(self) -> Self {
-        self.with(|inner| inner.speech.suites.retain(|suite| suite.is_hybrid()))
+        self.with(|inner| {
+            inner.speech.hybrid_only = true;
+            inner.speech.drop_classical();
+        })
     }
 
     /// Which implementation of the primitives to use. The wire is the same with each.

@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::config::ConfigError;
 use crate::{
-    noise::PublicKey,
+    noise::{Pattern, PublicKey, Suite},
     wire::{Code, Offer, Violation},
 };
 
@@ -19,7 +19,7 @@ pub enum HandshakeError {
     #[error("the peer does not speak this protocol")]
     NotDuologue,
     /// The responder does not take what we offered; its list is unauthenticated.
-    #[error("we offered {offered}, the responder takes {}", listed(.takes))]
+    #[error("we offered {}, the responder says that it takes {}", named(.offered), listed(.takes))]
     #[non_exhaustive]
     Unsupported {
         /// Our offer.
@@ -28,7 +28,7 @@ pub enum HandshakeError {
         takes: Vec<Offer>,
     },
     /// The initiator offered something that we do not take.
-    #[error("the initiator offered {offered}, we take {}", listed(.takes))]
+    #[error("the initiator offered {}, we take {}", named(.offered), listed(.takes))]
     #[non_exhaustive]
     NotTaken {
         /// Its offer.
@@ -110,8 +110,20 @@ pub enum HandshakeError {
     Internal,
 }
 
+/// An offer in words, or by its numbers where we know no words for them.
+fn named(offer: &Offer) -> String {
+    let suite = Suite::from_id(offer.suite);
+    let pattern = Pattern::from_id(offer.pattern);
+    match (suite, pattern) {
+        (Some(suite), Some(pattern)) if *offer == Offer::new(suite.id(), pattern.id()) => {
+            format!("{pattern} with {suite}")
+        }
+        (_, _) => offer.to_string(),
+    }
+}
+
 fn listed(offers: &[Offer]) -> String {
-    separated(offers.iter())
+    separated(offers.iter().map(named))
 }
 
 pub(super) fn names(names: &[String]) -> String {

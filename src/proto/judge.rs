@@ -97,18 +97,26 @@ impl Judge {
     }
 
     // spec: E-3
-    fn open(&self) -> Judged<()> {
+    pub(super) fn open(&self) -> Judged<()> {
         if self.end.is_some() {
             return wrong("E-3", "something behind END that may not stand there");
         }
         Ok(())
     }
 
-    /// A record that is a message or the last piece of one.
+    /// A message in a record or frame of its own, or the last piece of one.
     pub(super) fn message_record(&mut self) -> Judged<()> {
         self.open()?;
         self.arrived = self.arrived.saturating_add(1);
         self.credit.messages(1);
+        Ok(())
+    }
+
+    /// The last piece earns by its bytes like those before it.
+    // spec: L-1
+    pub(super) fn last_piece(&mut self, length: usize) -> Judged<()> {
+        self.message_record()?;
+        self.credit.piece(length);
         Ok(())
     }
 
@@ -339,11 +347,11 @@ impl Judge {
         if stopped.is_some() || taken < requests.oldest {
             return;
         }
-        // What is left is known by its newest alone: an earlier answer than needed does no harm.
+        // Between the two ends of what is left may stand others: each further message is told at once.
         self.requests = Some(requests)
             .filter(|requests| requests.newest > taken)
             .map(|Requests { newest, .. }| Requests {
-                oldest: newest,
+                oldest: taken.saturating_add(1),
                 newest,
             });
         self.notices.receipt = true;

@@ -1,6 +1,6 @@
 //! What the two paths of a session tell each other, as values.
 
-use crate::wire::Code;
+use super::outcome::Cause;
 
 /// What the receive path wants the send path to say or to know: one slot each, so memory is constant.
 ///
@@ -14,7 +14,8 @@ pub struct Notices {
     pub(super) stop: bool,
     pub(super) final_receipt: bool,
     pub(super) pong: Option<[u8; 8]>,
-    pub(super) abort: Option<Code>,
+    /// Boxed: an idle session must not carry the room for it.
+    pub(super) abort: Option<Box<Cause>>,
     pub(super) peer: PeerWord,
 }
 
@@ -39,7 +40,7 @@ impl Notices {
         self.pong = newer.pong.or(self.pong);
         self.stop |= newer.stop;
         self.final_receipt |= newer.final_receipt;
-        self.abort = self.abort.or(newer.abort);
+        self.abort = self.abort.take().or(newer.abort);
         self.peer = newer.peer;
     }
 }

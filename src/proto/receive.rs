@@ -26,8 +26,10 @@ pub struct ReceivePath {
     opener: Opener,
     input: BytesMut,
     input_ended: bool,
-    queue: VecDeque<Item>,
+    queue: VecDeque<Waiting>,
     queued: usize,
+    /// Bytes of input that were consumed, from the first one on.
+    position: u64,
     assembly: Assembly,
     /// Where the next message in pieces is assembled.
     spare: BytesMut,
@@ -40,6 +42,13 @@ pub struct ReceivePath {
 }
 
 /// Whole messages that wait to be taken.
+#[derive(Debug)]
+struct Waiting {
+    item: Item,
+    /// Where the input stood; what was read since may be kept alive by this item's buffer.
+    position: u64,
+}
+
 #[derive(Debug)]
 enum Item {
     /// A batch that was checked when it was opened, with so many messages.
@@ -60,7 +69,7 @@ struct Counts {
     taken: u64,
     stopped: Option<u64>,
     taking: Taking,
-    drain: Option<Duration>,
+    drain: Option<Instant>,
 }
 
 /// What [`ReceivePath::process`] came to.
@@ -88,6 +97,7 @@ impl ReceivePath {
             input_ended: false,
             queue: VecDeque::new(),
             queued: 0,
+            position: 0,
             assembly: Assembly::None,
             spare: BytesMut::new(),
             judge: Judge::new(Credit::new(idle, now)),
@@ -139,7 +149,7 @@ impl ReceivePath {
             match self.open_next(facts, now) {
                 Ok(true) => {}
                 Ok(false) if self.input_ended => {
-                    self.failure = Some(Box::new(Cause::TransportEnded));
+                    self.end_for(Cause::TransportEnded);
                     return Processed::Ended;
                 }
                 Ok(false) => return Processed::NeedInput,
@@ -152,11 +162,9 @@ impl ReceivePath {
         Processed::Busy
     }
 
-    // spec: T-20
+    // spec: T-20, E-16
     fn end_for(&mut self, cause: Cause) {
-        if !matches!(cause, Cause::PeerAborted { .. }) {
-            self.judge.notices.abort = cause.code();
-        }
+        self.judge.notices.abort = Some(Box::new(cause.clone()));
         self.assembly = Assembly::None;
         self.failure = Some(Box::new(cause));
     }
@@ -175,6 +183,7 @@ impl ReceivePath {
             return Err(Cause::Violation(violation));
         }
         self.input.advance(HEADER);
+        self.consume(length.saturating_add(HEADER));
         if matches!(self.assembly, Assembly::Keeping(_)) {
             return self.open_behind(length, facts, now).map(|()| true);
         }
@@ -207,7 +216,7 @@ impl ReceivePath {
 
     fn sort_batch(&mut self, body: Bytes, facts: &Facts) -> Result<(), Cause> {
         let mut rest = &*body;
-        let mut good = 0;
+        let mut end_of_messages = 0;
         let mut messages = 0_u64;
         let verdict = loop {
             if rest.is_empty() {
@@ -218,17 +227,19 @@ impl ReceivePath {
                     .map_err(Cause::Violation);
             }
             match self.next_frame(&mut rest, facts) {
-                Ok(Verdict::Message) => messages = messages.saturating_add(1),
+                Ok(Verdict::Message) => {
+                    messages = messages.saturating_add(1);
+                    end_of_messages = body.len().saturating_sub(rest.len());
+                }
                 Ok(Verdict::Fine) => {}
                 Ok(other) => break Ok(other),
                 Err(cause) => break Err(cause),
             }
-            good = body.len().saturating_sub(rest.len());
         };
-        // Messages before a fault are whole and stay.
+        // Messages before a fault are whole and stay; what stands behind the last of them need not.
         if messages > 0 && self.counts.stopped.is_none() {
-            let bytes = body.slice(..good);
-            self.keep(Item::Batch { bytes, messages }, good);
+            let bytes = body.slice(..end_of_messages);
+            self.keep(Item::Batch { bytes, messages }, end_of_messages);
         }
         match verdict? {
             Verdict::Rekey => self.opener.rekey().map_err(|_bad| Cause::Internal),
@@ -265,7 +276,9 @@ impl ReceivePath {
                 return Ok(Verdict::Fine);
             }
             Frame::Drain { milliseconds } => {
-                self.counts.drain = Some(Duration::from_millis(milliseconds));
+                let within = Duration::from_millis(milliseconds);
+                // Counted from when it came, whenever the application looks.
+                self.counts.drain = self.clock.last_opened().checked_add(within);
             }
             Frame::Message(message) if message.len() > self.max_message => {
                 return Err(Cause::Violation(Violation::too_large()));
@@ -284,11 +297,36 @@ impl ReceivePath {
         verdict.map_err(Cause::Violation)
     }
 
+    /// Small messages that wait are moved together once they keep more alive than a session may hold.
+    // spec: L-6
+    fn consume(&mut self, length: usize) {
+        self.position = self
+            .position
+            .saturating_add(u64::try_from(length).unwrap_or(u64::MAX));
+        let Some(oldest) = self.queue.front() else {
+            return;
+        };
+        let span = self.position.saturating_sub(oldest.position);
+        let span = usize::try_from(span).unwrap_or(usize::MAX);
+        if span <= self.queued.saturating_add(UNTAKEN) {
+            return;
+        }
+        for waiting in &mut self.queue {
+            let (Item::Batch { bytes, .. } | Item::Message(bytes)) = &mut waiting.item;
+            // What is larger than a record has a buffer of its own.
+            if bytes.len() <= wire::RECORD_ACCEPTED {
+                *bytes = Bytes::copy_from_slice(bytes);
+            }
+            waiting.position = self.position;
+        }
+    }
+
     // spec: T-14
     fn keep(&mut self, item: Item, length: usize) {
         // Even an empty message holds a place in the queue.
         self.queued = self.queued.saturating_add(length).saturating_add(32);
-        self.queue.push_back(item);
+        let position = self.position;
+        self.queue.push_back(Waiting { item, position });
     }
 
     /// Hands out the next whole message; it counts as taken.
@@ -340,7 +378,7 @@ impl ReceivePath {
 
     /// Gives out a batch whole, if one is next; whoever takes it says how much of it was handed out.
     pub(crate) fn give_batch(&mut self) -> Option<Bytes> {
-        let Some(Item::Batch { bytes, messages }) = self.queue.front_mut() else {
+        let Item::Batch { bytes, messages } = &mut self.queue.front_mut()?.item else {
             return None;
         };
         let (bytes, messages) = (core::mem::take(bytes), *messages);
@@ -360,7 +398,7 @@ impl ReceivePath {
     fn dequeue(&mut self) -> Option<Bytes> {
         self.give_back();
         loop {
-            match self.queue.front_mut()? {
+            match &mut self.queue.front_mut()?.item {
                 Item::Message(message) => {
                     let message = core::mem::take(message);
                     self.drop_front(message.len());
@@ -429,8 +467,8 @@ impl ReceivePath {
         self.judge.take_notices()
     }
 
-    /// The peer's announcement that it will end within this time; given out once.
-    pub fn draining(&mut self) -> Option<Duration> {
+    /// By when the peer has announced that it will end; given out once.
+    pub fn draining(&mut self) -> Option<Instant> {
         self.counts.drain.take()
     }
 
@@ -531,6 +569,18 @@ impl ReceivePath {
     pub fn owns_memory(&self) -> bool {
         let kept = self.input.capacity().max(self.spare.capacity());
         kept.max(self.queue.capacity()) > 0
+    }
+
+    #[cfg(test)]
+    pub(super) fn opener(&mut self) -> &mut Opener {
+        &mut self.opener
+    }
+
+    /// When [`ReceivePath::waits`] must be called again at the latest: a longer silence of ours counts as
+    /// time in which we were not reading.
+    #[must_use]
+    pub fn look_at(&self) -> Option<Instant> {
+        self.clock.look_at()
     }
 
     /// Gives memory back while no part of a record waits in it.

@@ -67,6 +67,9 @@ struct Words {
     requested: u64,
     request_due: bool,
     drained: bool,
+    /// A DRAIN for this time waits for credit.
+    drain_due: Option<Instant>,
+    /// Our ABORT was said or the peer's was read: no record follows.
     aborted: bool,
     over: Option<Box<Cause>>,
     ping_at: Option<Instant>,
@@ -76,7 +79,7 @@ struct Words {
 
 #[derive(Debug)]
 struct Key {
-    limits: Rekey,
+    config: Config,
     since: Instant,
     bytes: u64,
     asked: bool,
@@ -112,7 +115,7 @@ impl SendPath {
             owed: Notices::default(),
             words: Words::default(),
             key: Key {
-                limits: config.limits().rekey,
+                config: config.clone(),
                 since: now,
                 bytes: 0,
                 asked: false,
@@ -300,7 +303,7 @@ impl SendPath {
             records,
             bytes,
             age,
-        } = self.key.limits;
+        } = self.key.config.limits().rekey;
         // One record below the limit, as the REKEY itself is sealed with the old key.
         let spent = self.sealer.records().saturating_add(1) >= records || self.key.bytes >= bytes;
         let old = now.saturating_duration_since(self.key.since) >= age;
@@ -321,7 +324,7 @@ impl SendPath {
         sealed.map_err(|_bad| self.broken())?;
         self.sealer.rekey().map_err(|_bad| self.broken())?;
         self.key = Key {
-            limits: self.key.limits,
+            config: self.key.config.clone(),
             since: now,
             bytes: 0,
             asked: false,
@@ -383,6 +386,15 @@ impl SendPath {
         self.words.over = Some(Box::new(cause));
     }
 
+    /// What is sealed still leaves; what is owed or open is dropped.
+    // spec: E-16
+    fn fall_silent(&mut self, cause: Cause) {
+        self.out.drop_batch();
+        self.batch = Batch::Empty;
+        self.words.aborted = true;
+        self.words.over = Some(Box::new(cause));
+    }
+
     /// Says no more: the session is over for this cause.
     pub(crate) fn shut(&mut self, cause: Cause) {
         self.words.over.get_or_insert_with(|| Box::new(cause));
@@ -394,13 +406,15 @@ impl SendPath {
     ///
     /// The cipher failed; the session is over.
     pub fn flush(&mut self, now: Instant) -> Result<(), SendError> {
-        if let Some(code) = self.owed.abort.take() {
-            let cause = self
-                .words
-                .over
-                .take()
-                .map_or(Cause::LocalAbort { code }, |cause| *cause);
-            self.abort(code, "", cause);
+        if let Some(cause) = self.owed.abort.take()
+            && !self.is_over()
+        {
+            let code = cause.code();
+            let cause = *self.words.over.take().unwrap_or(cause);
+            match code {
+                Some(code) => self.abort(code, "", cause),
+                None => self.fall_silent(cause),
+            }
         }
         if self.words.aborted {
             return Ok(());

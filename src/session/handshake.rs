@@ -7,15 +7,20 @@ use tokio::{
     time::{Instant, timeout, timeout_at},
 };
 
-use super::{Session, link::Link, transport::Transport};
+use super::{Session, events, link::Link, transport::Transport};
 use crate::{
     noise::PublicKey,
-    proto::{Config, Handshake, HandshakeError, Judgement, Origin, Step},
+    proto::{Channel, Config, Handshake, HandshakeError, Judgement, Judging, Origin, Step},
     wire,
 };
 
-/// Bytes of one read before the peer is known.
-const CHUNK: usize = 4_096;
+/// Input held before the peer is known: every message of a handshake fits,
+// spec: L-10
+const INPUT_FIRST: usize = 1_280;
+/// and every record that may come before we are established (spec: H-18).
+const INPUT_MOST: usize = 4_160;
+/// Bytes of one read after our last word.
+const READ_OFF_CHUNK: usize = 1_024;
 
 pub(super) async fn initiate(
     transport: Transport,
@@ -45,12 +50,20 @@ struct Talk {
     write_failed: Option<io::ErrorKind>,
 }
 
+/// A [`Step`] that takes little room.
+enum Next {
+    Wait(Handshake),
+    Judge(Judging),
+    Established(Box<Channel>),
+}
+
 async fn run(
     transport: Transport,
     handshake: Handshake,
     output: Vec<u8>,
     config: &Config,
 ) -> Result<Session, HandshakeError> {
+    let origin = handshake.origin();
     let mut talk = Talk {
         transport,
         input: Vec::new(),
@@ -66,8 +79,9 @@ async fn run(
     };
     let error = match result {
         Ok(Ok(channel)) => {
+            events::established(&channel.peer);
             return Ok(Session::of(Link::new(
-                channel,
+                *channel,
                 talk.transport,
                 talk.input,
                 config,
@@ -78,6 +92,7 @@ async fn run(
             waiting_for: talk.waiting_for,
         },
     };
+    events::handshake_failed(origin, &error);
     talk.close().await;
     Err(error)
 }
@@ -87,19 +102,14 @@ impl Talk {
         &mut self,
         mut handshake: Handshake,
         config: &Config,
-    ) -> Result<crate::proto::Channel, HandshakeError> {
+    ) -> Result<Box<Channel>, HandshakeError> {
         loop {
-            self.waiting_for = handshake.waiting_for();
-            let mut rest = self.input.as_slice();
-            let step = handshake.step(&mut rest, &mut self.output, Instant::now().into_std());
-            let used = self.input.len().saturating_sub(rest.len());
-            self.input.drain(..used);
-            handshake = match step? {
-                Step::Established(channel) => {
+            handshake = match self.step(handshake)? {
+                Next::Established(channel) => {
                     self.write().await;
                     return Ok(channel);
                 }
-                Step::Judge(judging) => {
+                Next::Judge(judging) => {
                     let accepted = match config.policy().judge(judging.candidate()) {
                         Judgement::Known(accepted) => accepted,
                         Judgement::Asked(answer) => answer.await,
@@ -109,8 +119,7 @@ impl Talk {
                     }
                     judging.accept(&mut self.output)?
                 }
-                Step::NeedInput(handshake) => {
-                    self.waiting_for = handshake.waiting_for();
+                Next::Wait(handshake) => {
                     self.write().await;
                     self.read().await?;
                     handshake
@@ -119,33 +128,63 @@ impl Talk {
         }
     }
 
+    /// Apart from the future, which would keep room for a channel through every wait.
+    // spec: L-10
+    fn step(&mut self, handshake: Handshake) -> Result<Next, HandshakeError> {
+        self.waiting_for = handshake.waiting_for();
+        let mut rest = self.input.as_slice();
+        let step = handshake.step(&mut rest, &mut self.output, Instant::now().into_std());
+        let used = self.input.len().saturating_sub(rest.len());
+        self.input.drain(..used);
+        Ok(match step? {
+            Step::Established(channel) => Next::Established(Box::new(channel)),
+            Step::Judge(judging) => Next::Judge(judging),
+            Step::NeedInput(handshake) => {
+                self.waiting_for = handshake.waiting_for();
+                Next::Wait(handshake)
+            }
+        })
+    }
+
     async fn write(&mut self) {
-        let writer = &mut self.transport.writer;
-        let mut written = writer.write_all(&self.output).await;
-        if written.is_ok() {
-            written = writer.flush().await;
-        }
-        self.output.clear();
-        if let Err(error) = written {
+        if let Err(error) = self.write_all().await {
             self.write_failed.get_or_insert(error.kind());
         }
+        self.output.clear();
+    }
+
+    async fn write_all(&mut self) -> io::Result<()> {
+        let writer = &mut self.transport.writer;
+        let mut rest = self.output.as_slice();
+        while !rest.is_empty() {
+            match writer.write(rest).await {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => rest = rest.get(written..).unwrap_or_default(),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        writer.flush().await
     }
 
     async fn read(&mut self) -> Result<(), HandshakeError> {
-        // Boxed for as long as a read takes: an idle session must not carry it.
-        let mut chunk = [0_u8; CHUNK];
-        let failed = match self.transport.reader.read(&mut chunk).await {
+        // Straight into the input, which never holds more than one body that is not whole.
+        let most = if self.input.len() < INPUT_FIRST {
+            INPUT_FIRST
+        } else {
+            INPUT_MOST
+        };
+        self.input
+            .reserve_exact(most.saturating_sub(self.input.len()));
+        let failed = match self.transport.reader.read_buf(&mut self.input).await {
             Ok(0) => match self.write_failed {
                 Some(kind) => HandshakeError::TransportFailed(kind),
                 None => HandshakeError::TransportEnded {
                     waiting_for: self.waiting_for,
                 },
             },
-            Ok(read) => {
-                let bytes = chunk.get(..read).unwrap_or_default();
-                self.input.extend_from_slice(bytes);
-                return Ok(());
-            }
+            Ok(_read) => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
             Err(error) => HandshakeError::TransportFailed(error.kind()),
         };
         Err(failed)
@@ -159,7 +198,7 @@ impl Talk {
         let last_word = async {
             self.write().await;
             let _unsaid = self.transport.writer.shutdown().await;
-            let mut chunk = [0_u8; CHUNK];
+            let mut chunk = [0_u8; READ_OFF_CHUNK];
             let mut left = wire::READ_OFF_BYTES;
             while left > 0 {
                 match self.transport.reader.read(&mut chunk).await {

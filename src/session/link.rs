@@ -2,15 +2,18 @@
 //!
 //! Locks are short and never held across an await. Order: `incoming` before `outgoing`; whoever holds
 //! `outgoing` only tries `incoming`. The receiver only tries `outgoing`: what it wants said stands in the
-//! mail, and whoever holds `outgoing` looks there again after letting go.
+//! mail, and whoever lets go of `outgoing` looks there again.
 
 mod driving;
 mod reading;
+#[cfg(test)]
+mod tests;
 mod writing;
 
 pub(super) use reading::ENOUGH;
 
 use core::{
+    ops::{Deref, DerefMut},
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
     task::Poll,
 };
@@ -25,6 +28,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{
     close::Closing,
+    events,
     transport::{Reader, Transport, Writer},
     wakers::Wakers,
 };
@@ -89,6 +93,17 @@ pub(super) struct Incoming {
     used: Instant,
 }
 
+/// The sending side, held.
+pub(super) struct Held<'a> {
+    guard: MutexGuard<'a, Outgoing>,
+    // Dropped behind the guard.
+    _again: LookAgain<'a>,
+}
+
+/// Whoever lets go of the sending side looks at the mail once more: the half that posted something while
+/// it was held could not take it along, and may wait already.
+struct LookAgain<'a>(&'a Link);
+
 /// What passes between the halves without waiting.
 struct Mail {
     notices: Option<Notices>,
@@ -111,8 +126,10 @@ pub(super) struct Life {
 /// What reading came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Read {
-    /// Messages wait.
+    /// Messages wait, and all that was read is opened.
     Ready,
+    /// Messages wait, and more was read than was opened.
+    Busy,
     /// The transport has nothing.
     Waiting,
     /// Others get their turn.
@@ -199,8 +216,19 @@ impl Link {
         }
     }
 
-    pub(super) fn outgoing(&self) -> MutexGuard<'_, Outgoing> {
-        lock(&self.outgoing)
+    pub(super) fn outgoing(&self) -> Held<'_> {
+        self.held(lock(&self.outgoing))
+    }
+
+    fn try_outgoing(&self) -> Option<Held<'_>> {
+        try_lock(&self.outgoing).map(|guard| self.held(guard))
+    }
+
+    fn held<'a>(&'a self, guard: MutexGuard<'a, Outgoing>) -> Held<'a> {
+        Held {
+            guard,
+            _again: LookAgain(self),
+        }
     }
 
     pub(super) fn incoming(&self) -> MutexGuard<'_, Incoming> {
@@ -298,18 +326,29 @@ impl Link {
     }
 
     /// Writes the outcome down, the first time; later calls change nothing (spec: E-12).
+    ///
+    /// What it says was sent and taken is then all that ever will be.
     pub(super) fn conclude(
         &self,
-        incoming: &Incoming,
-        outgoing: &Outgoing,
+        incoming: &mut Incoming,
+        outgoing: &mut Outgoing,
         cause: Cause,
     ) -> &Outcome {
+        self.heed_mail(outgoing, outgoing.now);
+        if !proto::is_over(&outgoing.path, &incoming.path) {
+            outgoing.path.shut(cause.clone());
+            if !incoming.path.is_complete() {
+                incoming.path.stop_taking();
+            }
+        }
         self.outcome.get_or_init(|| {
-            Box::new(Outcome {
+            let outcome = Box::new(Outcome {
                 sent: outgoing.path.sent(),
                 received: incoming.path.received(),
                 cause,
-            })
+            });
+            events::ended(&self.fixed.peer, &outcome);
+            outcome
         })
     }
 
@@ -331,6 +370,28 @@ impl Link {
             (Some(Cause::TransportEnded), Some(broken)) => Some(Cause::clone(broken)),
             (Some(cause), _) => Some(cause.clone()),
             (None, _) => None,
+        }
+    }
+}
+
+impl Deref for Held<'_> {
+    type Target = Outgoing;
+
+    fn deref(&self) -> &Outgoing {
+        &self.guard
+    }
+}
+
+impl DerefMut for Held<'_> {
+    fn deref_mut(&mut self) -> &mut Outgoing {
+        &mut self.guard
+    }
+}
+
+impl Drop for LookAgain<'_> {
+    fn drop(&mut self) {
+        if self.0.mail_waits.load(Ordering::SeqCst) {
+            self.0.wakers.news.wake_all();
         }
     }
 }

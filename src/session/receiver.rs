@@ -9,6 +9,7 @@ use core::{
 use std::{sync::Arc, time::Instant};
 
 use bytes::Bytes;
+use tokio::task::coop;
 
 use super::{
     link::{ENOUGH, Incoming, Link, Read, now},
@@ -16,7 +17,7 @@ use super::{
     wakers::Side,
 };
 use crate::{
-    proto::{Outcome, Peer, ReceiveError},
+    proto::{Ended, Outcome, Peer, ReceiveError},
     wire::{self, Code},
 };
 
@@ -179,15 +180,15 @@ impl Receiver {
             if let Some(deadline) = link.poll_draining() {
                 return Poll::Ready(Ok(Event::Draining { deadline }));
             }
-            match link.poll_recv(cx, timer, (&mut parked, batch), Take::Count) {
-                Poll::Ready(Ok(Some(message))) => Poll::Ready(Ok(Event::Message(message))),
-                Poll::Ready(Ok(None)) => Poll::Ready(Ok(Event::Ended)),
-                Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-                Poll::Pending => match link.poll_draining() {
-                    Some(deadline) => Poll::Ready(Ok(Event::Draining { deadline })),
-                    None => Poll::Pending,
-                },
+            let received = link.poll_recv(cx, timer, (&mut parked, batch), Take::Count);
+            if let Poll::Ready(Ok(Some(message))) = received {
+                return Poll::Ready(Ok(Event::Message(message)));
             }
+            // What was announced comes before the end that it announces; the end is said again.
+            if let Some(deadline) = link.poll_draining() {
+                return Poll::Ready(Ok(Event::Draining { deadline }));
+            }
+            received.map_ok(|message| message.map_or(Event::Ended, Event::Message))
         })
         .await
     }
@@ -210,6 +211,14 @@ impl Receiver {
     #[must_use]
     pub fn taken_count(&self) -> u64 {
         self.link.incoming().path.taken_count()
+    }
+
+    /// The code and the reason with which the peer ended its direction, once everything before is received.
+    #[must_use]
+    pub fn peer_end(&self) -> Option<Ended> {
+        let incoming = self.link.incoming();
+        let complete = incoming.path.is_complete();
+        complete.then(|| incoming.path.peer_ended().cloned())?
     }
 
     /// Takes no more messages and waits for the end of the whole session.
@@ -313,7 +322,6 @@ impl Drop for Parked<'_> {
 impl Link {
     pub(super) fn poll_draining(&self) -> Option<Instant> {
         let theirs = self.incoming().path.draining();
-        let theirs = theirs.and_then(|within| now().checked_add(within));
         theirs.or_else(|| self.with_life(|life| life.draining.take()))
     }
 
@@ -333,6 +341,11 @@ impl Link {
                 self.serve(Side::Receiver, cx.waker(), now());
             }
             return Poll::Ready(Ok(Some(message)));
+        }
+        // Whoever takes one message after the other has others on its thread (threat: 97).
+        match coop::poll_proceed(cx) {
+            Poll::Ready(turn) => turn.made_progress(),
+            Poll::Pending => return Poll::Pending,
         }
         let now = now();
         self.wakers.news.register(Side::Receiver, cx.waker());
@@ -366,6 +379,20 @@ impl Link {
 
     /// Hands out the next message: of the batch that is out already, else of the queue.
     fn hand_out(&self, incoming: &mut Incoming, batch: &mut Batch, take: Take) -> Option<Bytes> {
+        let message = self.next_message(incoming, batch, take)?;
+        // The outcome of a broken session waits for the last whole message.
+        if incoming.path.is_empty() && incoming.path.failure().is_some() {
+            self.wakers.news.wake_all();
+        }
+        Some(message)
+    }
+
+    fn next_message(
+        &self,
+        incoming: &mut Incoming,
+        batch: &mut Batch,
+        take: Take,
+    ) -> Option<Bytes> {
         let path = &mut incoming.path;
         if path.is_stopped() {
             *batch = Batch::default();
@@ -421,7 +448,7 @@ impl Link {
             let mut outgoing = self.outgoing();
             self.heed_mail(&mut outgoing, now());
             let cause = self.cause(incoming, &outgoing)?;
-            let cause = self.conclude(incoming, &outgoing, cause).cause.clone();
+            let cause = self.conclude(incoming, &mut outgoing, cause).cause.clone();
             return Some(Err(ReceiveError::Truncated {
                 arrived: incoming.path.arrived_count(),
                 cause,

@@ -1,7 +1,10 @@
 //! Two halves, one transport: whoever waits is woken, whichever task polled last.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Wake, Waker},
 };
 
@@ -20,11 +23,15 @@ struct Waiting {
 
 /// Those who wait for one thing. Waking it wakes them all, once.
 #[derive(Debug, Default)]
-pub(super) struct Slot(Mutex<Waiting>);
+pub(super) struct Slot {
+    waiting: Mutex<Waiting>,
+    /// Nothing has happened since the thing was found not ready.
+    calm: AtomicBool,
+}
 
 impl Slot {
     fn waiting(&self) -> std::sync::MutexGuard<'_, Waiting> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Must come before the thing is looked at, or a wake between the two is lost.
@@ -47,6 +54,20 @@ impl Slot {
         }
     }
 
+    /// Before the thing is looked at, so that a wake between the two is not forgotten.
+    pub(super) fn calm(&self) {
+        self.calm.store(true, Ordering::SeqCst);
+    }
+
+    pub(super) fn stir(&self) {
+        self.calm.store(false, Ordering::SeqCst);
+    }
+
+    /// Whether looking at the thing is worth while.
+    pub(super) fn is_stirred(&self) -> bool {
+        !self.calm.load(Ordering::SeqCst)
+    }
+
     pub(super) fn wake_all(&self) {
         let Waiting { sender, receiver } = core::mem::take(&mut *self.waiting());
         for waker in [sender, receiver].into_iter().flatten() {
@@ -57,10 +78,12 @@ impl Slot {
 
 impl Wake for Slot {
     fn wake(self: Arc<Self>) {
+        self.stir();
         self.wake_all();
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
+        self.stir();
         self.wake_all();
     }
 }

@@ -205,7 +205,8 @@ fn drains() -> Vec<Case> {
                 c.say(&[RawFrame::Drain(30_000)])?;
                 let within_ms = 3_000;
                 match c.ask(&Command::Recv { within_ms })?.drain {
-                    Some(30_000) => Ok(()),
+                    // What is told may be what is left.
+                    Some(27_000..=30_000) => Ok(()),
                     other => Err(Fail::Behaviour(format!("recv told {other:?}"))),
                 }
             },

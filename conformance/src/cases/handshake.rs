@@ -1,10 +1,10 @@
 //! The Noise handshake and who is accepted (spec: sections 3 and 5).
 
 use crate::case::{Case, Fail, Run, must};
-use crate::conversation::{Conversation, Setup, TARGET_SECRET};
+use crate::conversation::{Conversation, Heard, Setup, TARGET_SECRET};
 use crate::raw_peer::handshake::public_key;
 use crate::raw_peer::wire::hello;
-use crate::raw_peer::{Lies, Pattern, Role, Suite};
+use crate::raw_peer::{Lies, Pattern, RawFrame, Role, Suite};
 
 /// Points of small order on Curve25519 and its twist, as they may be written.
 const LOW_ORDER: [&str; 7] = [
@@ -262,7 +262,8 @@ fn keys() -> Vec<Case> {
                 c.shake()?;
                 let params = c.own_params();
                 c.send_params(&params)?;
-                c.expect_any_end()
+                c.expect(&Heard::Frame(RawFrame::Abort(1, Vec::new())))?;
+                c.closes()
             },
         ),
         must(

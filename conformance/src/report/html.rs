@@ -6,6 +6,10 @@ use std::fmt::Write as _;
 
 const HEAD: &str = include_str!("report.head.html");
 
+const LEGEND: &str = "<p class=\"legend\"><a class=\"pass\"></a> passed <a class=\"fail\"></a> failed \
+     <a class=\"known\"></a> failed as expected <a class=\"skip\"></a> skipped; \
+     -&gt; the kit says, &lt;- the target says</p></section>";
+
 /// The page.
 pub fn render(target: &str, reports: &[Report]) -> String {
     let (passed, failed, skipped) = count(reports);
@@ -79,12 +83,16 @@ fn matrix(page: &mut String, reports: &[Report]) {
         }
         page.push_str("</div>");
     }
-    page.push_str("</section>");
+    page.push_str(LEGEND);
 }
 
 fn failure(page: &mut String, report: &Report) {
     let case = &report.case;
     let class = class(report.status);
+    let parting = match report.reference.is_empty() {
+        true => usize::MAX,
+        false => parting(&report.transcript, &report.reference),
+    };
     let _ = write!(
         page,
         "<article id=\"{id}\" class=\"{class}\"><h3>{id}</h3><p>{says}</p>\
@@ -92,33 +100,55 @@ fn failure(page: &mut String, report: &Report) {
          <div class=\"sides\"><div><h4>this implementation</h4>{}</div>",
         report.behaviour.word(),
         report.close.word(),
-        transcript(&report.transcript),
+        transcript(&report.transcript, parting),
         id = escape(&case.id),
         says = escape(case.says),
         why = escape(&report.why),
     );
     if !report.reference.is_empty() {
-        let reference = transcript(&report.reference);
+        let reference = transcript(&report.reference, parting);
         let _ = write!(page, "<div><h4>the built-in peer</h4>{reference}</div>");
     }
     page.push_str("</div></article>");
 }
 
-fn transcript(lines: &[Line]) -> String {
+/// The first line in which two transcripts differ by more than keys, hashes and ports.
+fn parting(one: &[Line], other: &[Line]) -> usize {
+    let same = |(one, other): &(&Line, &Line)| {
+        one.side == other.side && shape(&one.text) == shape(&other.text)
+    };
+    one.iter().zip(other).take_while(same).count()
+}
+
+/// A line without what is random in it.
+fn shape(text: &str) -> String {
+    let words = text.split(|letter: char| !letter.is_ascii_alphanumeric());
+    let fixed = |word: &&str| {
+        let random = word.len() >= 4 && word.chars().all(|letter| letter.is_ascii_hexdigit());
+        !random && !word.is_empty()
+    };
+    words.filter(fixed).collect::<Vec<_>>().join(" ")
+}
+
+fn transcript(lines: &[Line], parting: usize) -> String {
     let mut out = String::from("<ol>");
-    for line in lines {
+    for (number, line) in lines.iter().enumerate() {
         let class = match line.side {
             "->" => "kit",
             "<-" => "target",
             _ => "remark",
         };
+        let parted = if number >= parting { " parted" } else { "" };
         let text = escape(&line.text);
         let side = escape(line.side);
         let _ = write!(
             out,
-            "<li class=\"{class}\"><time>{}</time><b>{side}</b> {text}</li>",
+            "<li class=\"{class}{parted}\"><time>{}</time><b>{side}</b> {text}</li>",
             line.at
         );
+    }
+    if lines.len() <= parting && parting != usize::MAX {
+        out.push_str("<li class=\"parted\"><time></time>nothing more</li>");
     }
     out + "</ol>"
 }

@@ -34,6 +34,7 @@ impl ReceivePath {
             return Err(Cause::Internal);
         };
         let before = kept.len();
+        kept = self.with_room(kept, length);
         kept.resize(before.saturating_add(length).saturating_sub(TAG), 0);
         let room = kept.get_mut(before..).unwrap_or_default();
         self.opener
@@ -51,12 +52,17 @@ impl ReceivePath {
         }
         kept.truncate(before.saturating_add(more));
         let judged = match kind {
-            Kind::Piece => self.judge.piece(more),
-            Kind::Message | Kind::Batch => self.judge.message_record(),
+            Kind::Piece => self
+                .judge
+                .piece(more)
+                .and_then(|()| self.fits(before, more)),
+            Kind::Message | Kind::Batch => self
+                .judge
+                .open()
+                .and_then(|()| self.fits(before, more))
+                .and_then(|()| self.judge.last_piece(more)),
         };
-        judged
-            .and_then(|()| self.fits(before, more))
-            .map_err(Cause::Violation)?;
+        judged.map_err(Cause::Violation)?;
         if kind == Kind::Piece {
             self.assembly = Assembly::Keeping(kept);
         } else {
@@ -67,29 +73,54 @@ impl ReceivePath {
         Ok(())
     }
 
-    /// A bare message, or the last piece of one.
+    /// Grows by doubling, but never beyond the longest message and a record.
+    // spec: L-6
+    fn with_room(&self, kept: BytesMut, more: usize) -> BytesMut {
+        let needed = kept.len().saturating_add(more);
+        if needed <= kept.capacity() || needed <= UNTAKEN {
+            return kept;
+        }
+        let most = self.max_message.saturating_add(wire::RECORD_ACCEPTED);
+        let room = needed.max(kept.capacity().saturating_mul(2).min(most));
+        let mut bytes = Vec::from(kept);
+        bytes.reserve_exact(room.saturating_sub(bytes.len()));
+        // Neither of these copies what nobody else holds.
+        match Bytes::from(bytes).try_into_mut() {
+            Ok(kept) => kept,
+            Err(shared) => BytesMut::from(&*shared),
+        }
+    }
+
+    /// A bare message, or the last piece of one. One that is too large has not come (spec: T-8).
     pub(super) fn whole(&mut self, body: BytesMut) -> Result<(), Violation> {
-        self.judge.message_record()?;
+        self.judge.open()?;
+        self.fits(self.kept_length(), body.len())?;
+        match self.assembly {
+            Assembly::None => self.judge.message_record()?,
+            Assembly::Keeping(_) | Assembly::Dropping(_) => self.judge.last_piece(body.len())?,
+        }
         let message = match core::mem::replace(&mut self.assembly, Assembly::None) {
-            Assembly::None if body.len() > self.max_message => {
-                return Err(Violation::too_large());
-            }
             Assembly::None => body.freeze(),
             Assembly::Keeping(mut kept) => {
-                self.fits(kept.len(), body.len())?;
                 kept.extend_from_slice(&body);
                 self.assembled(kept)
             }
-            Assembly::Dropping(dropped) => {
-                self.fits(dropped, body.len())?;
-                Bytes::new()
-            }
+            Assembly::Dropping(_dropped) => Bytes::new(),
         };
         if self.counts.stopped.is_none() {
             let length = message.len();
             self.keep(Item::Message(message), length);
         }
         Ok(())
+    }
+
+    /// Bytes of the message in pieces so far.
+    fn kept_length(&self) -> usize {
+        match &self.assembly {
+            Assembly::None => 0,
+            Assembly::Keeping(kept) => kept.len(),
+            Assembly::Dropping(dropped) => *dropped,
+        }
     }
 
     // spec: T-8
@@ -102,11 +133,7 @@ impl ReceivePath {
 
     pub(super) fn piece(&mut self, body: &[u8]) -> Result<(), Violation> {
         self.judge.piece(body.len())?;
-        let kept = match &self.assembly {
-            Assembly::None => 0,
-            Assembly::Keeping(kept) => kept.len(),
-            Assembly::Dropping(dropped) => *dropped,
-        };
+        let kept = self.kept_length();
         self.fits(kept, body.len())?;
         if self.counts.stopped.is_some() {
             self.assembly = Assembly::Dropping(kept.saturating_add(body.len()));

@@ -3,7 +3,7 @@
 use core::{sync::atomic::Ordering, time::Duration};
 use std::{task::Waker, time::Instant};
 
-use super::{Link, READ_FIRST, Read, lock, try_lock};
+use super::{Link, READ_FIRST, Read, lock, reading::TURN};
 use crate::{
     proto::{Cause, TimeLimit},
     session::wakers::Side,
@@ -25,7 +25,7 @@ impl Link {
     ) -> Option<Instant> {
         self.wakers.news.register(side, waker);
         self.drive_reading(side, waker, now);
-        if let Some(mut outgoing) = try_lock(&self.outgoing) {
+        if let Some(mut outgoing) = self.try_outgoing() {
             self.wakers.write.register(side, waker);
             if self.write(&mut outgoing, now).is_ready() {
                 self.wakers.write.forget(side);
@@ -35,7 +35,7 @@ impl Link {
         self.clock(side, waker, now)
     }
 
-    fn drive_reading(&self, side: Side, waker: &Waker, now: Instant) {
+    pub(in crate::session) fn drive_reading(&self, side: Side, waker: &Waker, now: Instant) {
         let Some(mut incoming) = self.try_incoming() else {
             return;
         };
@@ -44,20 +44,19 @@ impl Link {
             return;
         }
         self.wakers.read.register(side, waker);
-        loop {
+        for _turn in 0..TURN {
             let wants = incoming.path.wants_input();
             let before = incoming.path.arrived_count();
             match self.read(&mut incoming, now, usize::MAX) {
-                Read::Yield => {
-                    waker.wake_by_ref();
-                    return;
-                }
+                Read::Yield => break,
                 Read::Waiting | Read::Ended => return,
                 // Messages wait; more input may hold answers that we need.
-                Read::Ready if !wants || !incoming.path.wants_input() => {
+                Read::Ready | Read::Busy if !wants || !incoming.path.wants_input() => {
                     incoming.path.waits(false, now);
                     return;
                 }
+                // What was read is opened before more is read (spec: L-6).
+                Read::Busy => {}
                 Read::Ready => {
                     if self.read_transport(&mut incoming, now).is_pending() {
                         incoming.path.waits(true, now);
@@ -70,6 +69,8 @@ impl Link {
                 }
             }
         }
+        // Others get their turn (threat: 97).
+        waker.wake_by_ref();
     }
 
     /// Looks at every limit in time; returns the next one.
@@ -91,6 +92,8 @@ impl Link {
         if let Some(mut incoming) = self.try_incoming()
             && incoming.path.failure().is_none()
         {
+            // With a PING out, nothing else would make us look before the idle timeout.
+            let _candidate = next.passed(incoming.path.look_at(), now);
             if next.passed(incoming.path.idle_at(), now) {
                 incoming.path.fail(Cause::Timeout(TimeLimit::Idle));
                 self.post_abort(Code::TIMEOUT, "", Cause::Timeout(TimeLimit::Idle));
@@ -116,8 +119,11 @@ impl Link {
     }
 
     fn ping(&self, now: Instant) {
-        if let Some(mut outgoing) = try_lock(&self.outgoing) {
-            let _over = outgoing.path.keep_alive(now);
+        // Not just tried: nothing would come back to it before the peer is given up.
+        let mut outgoing = self.outgoing();
+        let _over = outgoing.path.keep_alive(now);
+        // Whoever may not ask must not be woken for it: it would try again at once, for ever.
+        if outgoing.path.is_pinging() {
             lock(&self.mail).pinging = true;
             outgoing.told.1 = true;
             self.mail_waits.store(true, Ordering::SeqCst);
@@ -138,17 +144,20 @@ impl Link {
         }
         if !life.expired && next.passed(expire_at, now) {
             self.with_life(|life| life.expired = true);
-            if let Some(mut outgoing) = try_lock(&self.outgoing) {
-                let _over = outgoing.path.finish(Code::EXPIRED, "", now);
-                self.mail_waits.store(true, Ordering::SeqCst);
-            }
+            let _over = self.outgoing().path.finish(Code::EXPIRED, "", now);
+            self.mail_waits.store(true, Ordering::SeqCst);
             self.wakers.news.wake_all();
         }
         let end_at = expire_at.and_then(|at| at.checked_add(self.fixed.limits().end));
         if life.expired && self.outcome.get().is_none() && next.passed(end_at, now) {
-            self.incoming().path.fail(Cause::Expired);
-            self.post_abort(Code::EXPIRED, "", Cause::Expired);
-            self.wakers.news.wake_all();
+            let mut incoming = self.incoming();
+            // Said once: whoever waits for something else would be woken by it for ever.
+            if incoming.path.failure().is_none() {
+                incoming.path.fail(Cause::Expired);
+                drop(incoming);
+                self.post_abort(Code::EXPIRED, "", Cause::Expired);
+                self.wakers.news.wake_all();
+            }
         }
     }
 
@@ -171,7 +180,7 @@ impl Link {
             incoming.path.release();
             incoming.read_size = READ_FIRST;
         }
-        if let Some(mut outgoing) = try_lock(&self.outgoing)
+        if let Some(mut outgoing) = self.try_outgoing()
             && outgoing.path.owns_memory()
             && next.passed(outgoing.used.checked_add(RELEASE_AFTER), now)
         {

@@ -14,7 +14,7 @@ use super::{Incoming, Link, READ_COLD, Read, lock};
 use crate::proto::{Cause, Processed};
 
 /// Records opened in one poll before others get their turn.
-const TURN: usize = 16;
+pub(super) const TURN: usize = 16;
 /// Bytes of messages that are opened at once for one who takes them.
 pub(in crate::session) const ENOUGH: usize = 16 * 1024;
 /// The largest read into the input.
@@ -55,7 +55,7 @@ impl Link {
                 Processed::Full => return Read::Ready,
                 Processed::Ended => return Read::Ended,
                 Processed::Busy if incoming.path.is_empty() => return Read::Yield,
-                Processed::Busy => return Read::Ready,
+                Processed::Busy => return Read::Busy,
                 Processed::NeedInput if !incoming.path.is_empty() => return Read::Ready,
                 Processed::NeedInput => {}
             }
@@ -86,6 +86,7 @@ impl Link {
             return Poll::Ready(());
         };
         let mut context = self.wakers.reading();
+        self.wakers.read.calm();
         let input = path.input();
         let read = if input.capacity() == 0 {
             let mut room = [0_u8; READ_COLD];
@@ -94,7 +95,11 @@ impl Link {
             input.extend_from_slice(buffer.filled());
             read.map_ok(|()| buffer.filled().len())
         } else {
-            input.reserve(*read_size);
+            // Each message that waits may keep a buffer alive, so none is left that has not been made use of.
+            let room = input.capacity().saturating_sub(input.len());
+            if !input.try_reclaim(*read_size) && room < *read_size / 2 {
+                input.reserve(*read_size);
+            }
             let room = input.capacity().saturating_sub(input.len());
             let read = pin!(reader.read_buf(input)).poll(&mut context);
             if matches!(read, Poll::Ready(Ok(filled)) if filled == room) {
@@ -102,12 +107,16 @@ impl Link {
             }
             read
         };
+        if read.is_ready() {
+            self.wakers.read.stir();
+        }
         match read {
             Poll::Pending => return Poll::Pending,
             Poll::Ready(Ok(0)) => path.input_ended(),
             Poll::Ready(Ok(_bytes)) => {
                 *used = now;
-                path.waits(false, now);
+                // Bytes are no sign of life, only a sign that we are reading (spec: L-3).
+                path.waits(true, now);
             }
             Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
             Poll::Ready(Err(error)) => path.fail(Cause::TransportFailed(error.kind())),

@@ -5,7 +5,7 @@ use std::{io, pin::Pin, task::Waker, time::Instant};
 
 use tokio::io::AsyncWrite;
 
-use super::{Link, Outgoing, lock, try_lock};
+use super::{Link, Outgoing, lock};
 use crate::{
     proto::{Cause, SendError},
     session::wakers::Side,
@@ -15,7 +15,7 @@ impl Link {
     /// Sees to it that what stands in the mail leaves, unless another holds the sending side: then it will.
     pub(in crate::session) fn serve(&self, side: Side, waker: &Waker, now: Instant) {
         while self.mail_waits.load(Ordering::SeqCst) {
-            let Some(mut outgoing) = try_lock(&self.outgoing) else {
+            let Some(mut outgoing) = self.try_outgoing() else {
                 return;
             };
             self.wakers.write.register(side, waker);

@@ -161,6 +161,8 @@ pub struct RawHandshake {
     pub remote_ephemeral: Option<[u8; 32]>,
     /// The peer's static key.
     pub remote_static: Option<[u8; 32]>,
+    /// Every secret that was mixed in so far: DH results, the KEM's secret.
+    pub mixed: Vec<Vec<u8>>,
     ephemeral: [u8; 32],
     decapsulation: Option<DecapsulationKey<MlKem768>>,
     remote_kem: Option<Vec<u8>>,
@@ -190,6 +192,7 @@ impl RawHandshake {
             hello: [0; 8],
             remote_ephemeral: None,
             remote_static: None,
+            mixed: Vec::new(),
             decapsulation: None,
             remote_kem: None,
             step: 0,
@@ -418,6 +421,7 @@ impl RawHandshake {
         let symmetric = self.symmetric()?;
         let sealed = symmetric.encrypt_and_hash(&sent);
         symmetric.mix_key(&shared);
+        self.mixed.push(shared);
         Ok(sealed)
     }
 
@@ -426,6 +430,7 @@ impl RawHandshake {
         let secret = self.decapsulation.as_ref().ok_or(RawError::OutOfTurn)?;
         let shared = secret.decapsulate(&ciphertext.into());
         self.symmetric()?.mix_key(&shared);
+        self.mixed.push(shared.to_vec());
         Ok(())
     }
 
@@ -459,6 +464,7 @@ impl RawHandshake {
             return Err(RawError::ZeroDh);
         }
         self.symmetric()?.mix_key(&shared);
+        self.mixed.push(shared.to_vec());
         Ok(())
     }
 }
