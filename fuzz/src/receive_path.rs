@@ -330,13 +330,14 @@ impl Bench {
                 taken, sent: all, ..
             } => {
                 let word = self.law.final_receipt().or(self.law.stop());
-                all == sent && word == Some(taken)
+                all == sent && word == Some(taken) && taken < sent
             }
             Sent::Unconfirmed {
                 taken, sent: all, ..
             } => {
-                let silent = self.law.final_receipt().or(self.law.stop()).is_none();
-                all == sent && taken == told && silent
+                let final_receipt = self.law.final_receipt().is_some();
+                let below = self.law.stop().is_some_and(|stop| stop < sent);
+                all == sent && taken == told && !final_receipt && !below
             }
             _ => false,
         };
