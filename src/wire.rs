@@ -14,7 +14,7 @@ mod varint;
 mod violation;
 
 pub use code::Code;
-pub(crate) use frame::{Frame, message_head, next_message};
+pub(crate) use frame::{Frame, next_message, short_message, short_message_head};
 pub use hello::Offer;
 pub(crate) use hello::{HELLO, Hello, HelloFault, Refusal, STATUS_ACCEPT};
 pub(crate) use limits::*;

@@ -27,6 +27,7 @@ struct Key {
     counter: u64,
     /// Records under the present key.
     records: u64,
+    failed: bool,
 }
 
 impl Key {
@@ -38,6 +39,7 @@ impl Key {
             id: KeyId::of(key),
             counter: 0,
             records: 0,
+            failed: false,
         })
     }
 
@@ -73,14 +75,12 @@ impl Key {
 /// Seals the records of our direction.
 pub(crate) struct Sealer {
     key: Key,
-    failed: bool,
 }
 
 impl Sealer {
     pub(super) fn new(provider: Provider, kind: AeadKind, key: &[u8; 32]) -> Result<Self, Refused> {
         Ok(Self {
             key: Key::new(provider, kind, key)?,
-            failed: false,
         })
     }
 
@@ -105,7 +105,7 @@ impl Sealer {
     }
 
     fn next(&mut self) -> Result<Nonce, BadRecord> {
-        if self.failed {
+        if self.key.failed {
             return Err(BadRecord);
         }
         self.key.id.seals(self.key.counter);
@@ -114,7 +114,7 @@ impl Sealer {
 
     /// A record that was not sealed has used its counter: the peer could open nothing behind it.
     fn settle(&mut self, sealed: bool) -> Result<(), BadRecord> {
-        self.failed |= !sealed;
+        self.key.failed |= !sealed;
         if sealed { Ok(()) } else { Err(BadRecord) }
     }
 
@@ -140,35 +140,33 @@ impl fmt::Debug for Sealer {
 /// Opens the records of the peer's direction. The first that does not open is the last.
 pub(crate) struct Opener {
     key: Key,
-    failed: bool,
 }
 
 impl Opener {
     pub(super) fn new(provider: Provider, kind: AeadKind, key: &[u8; 32]) -> Result<Self, Refused> {
         Ok(Self {
             key: Key::new(provider, kind, key)?,
-            failed: false,
         })
     }
 
     /// Opens `record` in place; the plaintext is all but its last 16 bytes.
     pub(crate) fn open(&mut self, record: &mut [u8]) -> Result<(), BadRecord> {
         let nonce = self.key.kind.nonce(self.key.counter);
-        let opened = !self.failed && self.key.aead.open(nonce, &[], record).is_ok();
+        let opened = !self.key.failed && self.key.aead.open(nonce, &[], record).is_ok();
         self.settle(opened)
     }
 
     /// Opens `record` into `out` of 16 bytes less.
     pub(crate) fn open_into(&mut self, record: &[u8], out: &mut [u8]) -> Result<(), BadRecord> {
         let nonce = self.key.kind.nonce(self.key.counter);
-        let opened = !self.failed && self.key.aead.open_into(nonce, record, out).is_ok();
+        let opened = !self.key.failed && self.key.aead.open_into(nonce, record, out).is_ok();
         self.settle(opened)
     }
 
     // spec: T-4
     fn settle(&mut self, opened: bool) -> Result<(), BadRecord> {
         if !opened {
-            self.failed = true;
+            self.key.failed = true;
             return Err(BadRecord);
         }
         self.key.next().map(|_nonce| ())
@@ -176,7 +174,7 @@ impl Opener {
 
     pub(crate) fn rekey(&mut self) -> Result<(), BadRecord> {
         let rekeyed = self.key.rekey();
-        self.failed |= rekeyed.is_err();
+        self.key.failed |= rekeyed.is_err();
         rekeyed
     }
 

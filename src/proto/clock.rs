@@ -55,7 +55,7 @@ impl Clock {
     pub(super) fn wait(&mut self, now: Instant) {
         let since = match (self.waiting, self.idle) {
             (Some(Waiting { since, looked }), Some(idle))
-                if now.saturating_duration_since(looked) < idle.mul_f32(0.75) =>
+                if now.saturating_duration_since(looked) < three_quarters(idle) =>
             {
                 since
             }
@@ -82,6 +82,10 @@ impl Clock {
     }
 
     pub(super) fn ping_at(&self) -> Option<Instant> {
-        self.silent_since()?.checked_add(self.idle?.div_f32(3.0))
+        self.silent_since()?.checked_add(self.idle?.checked_div(3)?)
     }
+}
+
+fn three_quarters(time: Duration) -> Duration {
+    time.saturating_sub(time.checked_div(4).unwrap_or_default())
 }

@@ -79,6 +79,11 @@ impl Judge {
         self.end.as_deref()
     }
 
+    /// Whether the application's taking is only counted: no receipt waits for it.
+    pub(super) fn is_only_counted(&self) -> bool {
+        self.requests.is_none() && self.end.is_none()
+    }
+
     pub(super) fn arrived(&self) -> u64 {
         self.arrived
     }
@@ -159,7 +164,7 @@ impl Judge {
     ) -> Judged<Verdict> {
         self.said.empty &= matches!(frame, Frame::Padding { .. });
         match *frame {
-            Frame::Message(_message) => return self.message(position),
+            Frame::Message(_message) => return self.message(position.in_pieces),
             Frame::Params(_) => {
                 return wrong("H-20", "PARAMS outside record 0");
             }
@@ -183,9 +188,10 @@ impl Judge {
         Ok(Verdict::Fine)
     }
 
-    fn message(&mut self, position: Position) -> Judged<Verdict> {
+    pub(super) fn message(&mut self, in_pieces: bool) -> Judged<Verdict> {
+        self.said.empty = false;
         // spec: T-7
-        if position.in_pieces {
+        if in_pieces {
             return wrong("T-7", "MESSAGE between the pieces of another");
         }
         self.message_record()?;

@@ -56,11 +56,15 @@ impl Outgoing {
     }
 
     /// Makes room for `more` bytes behind what is used.
+    #[inline]
     fn make_room(&mut self, more: usize) {
         let used = self.used();
-        if self.bytes.len().saturating_sub(used) >= more {
-            return;
+        if self.bytes.len().saturating_sub(used) < more {
+            self.grow(used, more);
         }
+    }
+
+    fn grow(&mut self, used: usize, more: usize) {
         if self.start >= used / 2 && self.start > 0 {
             self.bytes.copy_within(self.start..used, 0);
             self.end = self.end.saturating_sub(self.start);
@@ -77,8 +81,7 @@ impl Outgoing {
     pub(super) fn push(&mut self, head: &[u8], body: &[u8]) {
         let length = head.len().saturating_add(body.len());
         self.make_room(length.saturating_add(OVERHEAD));
-        let at = self.end.saturating_add(HEADER).saturating_add(self.batch);
-        let room = self.bytes.get_mut(at..).unwrap_or_default();
+        let room = self.batch_room();
         if let Some((first, rest)) = room.split_at_mut_checked(head.len())
             && let Some(second) = rest.get_mut(..body.len())
         {
@@ -86,6 +89,27 @@ impl Outgoing {
             second.copy_from_slice(body);
             self.batch = self.batch.saturating_add(length);
         }
+    }
+
+    /// As [`Outgoing::push`], for a head of two or three bytes: all three are written, which needs no
+    /// loop, and the body covers the last.
+    #[inline]
+    pub(super) fn push_short(&mut self, (head, width): ([u8; 3], usize), body: &[u8]) {
+        let length = width.saturating_add(body.len());
+        self.make_room(length.saturating_add(OVERHEAD));
+        let room = self.batch_room();
+        if let Some(first) = room.first_chunk_mut::<3>() {
+            *first = head;
+        }
+        if let Some(second) = room.get_mut(width..length) {
+            second.copy_from_slice(body);
+            self.batch = self.batch.saturating_add(length);
+        }
+    }
+
+    fn batch_room(&mut self) -> &mut [u8] {
+        let at = self.end.saturating_add(HEADER).saturating_add(self.batch);
+        self.bytes.get_mut(at..).unwrap_or_default()
     }
 
     /// Drops the open batch: nothing of it was sealed.

@@ -51,14 +51,21 @@ struct Waiting {
 
 #[derive(Debug)]
 enum Item {
-    /// A batch that was checked when it was opened.
-    Batch(Bytes),
+    /// A batch that was checked when it was opened, with so many messages.
+    Batch {
+        bytes: Bytes,
+        messages: u64,
+    },
     Message(Bytes),
 }
 
 #[derive(Debug, Default)]
 struct Counts {
     handed: u64,
+    /// Messages that have left the queue: those handed out, and what is left of a batch given out whole.
+    given: u64,
+    /// Bytes of that batch: they are held until the next thing leaves the queue.
+    lent: usize,
     taken: u64,
     stopped: Option<u64>,
     taking: Taking,
@@ -210,7 +217,7 @@ impl ReceivePath {
     fn sort_batch(&mut self, body: Bytes, facts: &Facts) -> Result<(), Cause> {
         let mut rest = &*body;
         let mut end_of_messages = 0;
-        let mut messages = 0_usize;
+        let mut messages = 0_u64;
         let verdict = loop {
             if rest.is_empty() {
                 break self
@@ -219,7 +226,7 @@ impl ReceivePath {
                     .map(|()| Verdict::Fine)
                     .map_err(Cause::Violation);
             }
-            match self.frame(&mut rest, facts) {
+            match self.next_frame(&mut rest, facts) {
                 Ok(Verdict::Message) => {
                     messages = messages.saturating_add(1);
                     end_of_messages = body.len().saturating_sub(rest.len());
@@ -231,13 +238,26 @@ impl ReceivePath {
         };
         // Messages before a fault are whole and stay; what stands behind the last of them need not.
         if messages > 0 && self.counts.stopped.is_none() {
-            let kept = body.slice(..end_of_messages);
-            self.keep(Item::Batch(kept), end_of_messages);
+            let bytes = body.slice(..end_of_messages);
+            self.keep(Item::Batch { bytes, messages }, end_of_messages);
         }
         match verdict? {
             Verdict::Rekey => self.opener.rekey().map_err(|_bad| Cause::Internal),
             Verdict::Fine | Verdict::Message => Ok(()),
         }
+    }
+
+    #[inline]
+    fn next_frame(&mut self, rest: &mut &[u8], facts: &Facts) -> Result<Verdict, Cause> {
+        let in_pieces = !matches!(self.assembly, Assembly::None);
+        let mut behind = *rest;
+        if let Some(message) = wire::short_message(&mut behind)
+            && message.len() <= self.max_message
+        {
+            *rest = behind;
+            return self.judge.message(in_pieces).map_err(Cause::Violation);
+        }
+        self.frame(rest, facts)
     }
 
     fn frame(&mut self, rest: &mut &[u8], facts: &Facts) -> Result<Verdict, Cause> {
@@ -292,7 +312,7 @@ impl ReceivePath {
             return;
         }
         for waiting in &mut self.queue {
-            let (Item::Batch(bytes) | Item::Message(bytes)) = &mut waiting.item;
+            let (Item::Batch { bytes, .. } | Item::Message(bytes)) = &mut waiting.item;
             // What is larger than a record has a buffer of its own.
             if bytes.len() <= wire::RECORD_ACCEPTED {
                 *bytes = Bytes::copy_from_slice(bytes);
@@ -327,15 +347,67 @@ impl ReceivePath {
 
     /// Hands out the next whole message without counting it.
     pub(crate) fn hand_out(&mut self) -> Option<Bytes> {
+        let message = self.dequeue()?;
+        self.counts.given = self.counts.given.saturating_add(1);
+        self.hand_one();
+        Some(message)
+    }
+
+    /// Counts one more message as handed out.
+    pub(crate) fn hand_one(&mut self) {
+        self.counts.handed = self.counts.handed.saturating_add(1);
+    }
+
+    /// Messages handed out.
+    pub(crate) fn handed(&self) -> u64 {
+        self.counts.handed
+    }
+
+    /// So many messages have been handed out by now.
+    pub(crate) fn handed_out(&mut self, handed: u64) {
+        if handed > self.counts.handed {
+            self.counts.handed = handed;
+            self.settle();
+        }
+    }
+
+    /// Whether a message that is handed out changes no more than its count: nobody waits for a receipt.
+    pub(crate) fn is_only_counted(&self) -> bool {
+        self.counts.stopped.is_none() && self.judge.is_only_counted()
+    }
+
+    /// Gives out a batch whole, if one is next; whoever takes it says how much of it was handed out.
+    pub(crate) fn give_batch(&mut self) -> Option<Bytes> {
+        let Item::Batch { bytes, messages } = &mut self.queue.front_mut()?.item else {
+            return None;
+        };
+        let (bytes, messages) = (core::mem::take(bytes), *messages);
+        self.give_back();
+        self.queue.pop_front();
+        self.counts.given = self.counts.given.saturating_add(messages);
+        // Held until it is handed out (spec: L-6).
+        self.counts.lent = bytes.len().saturating_add(32);
+        Some(bytes)
+    }
+
+    fn give_back(&mut self) {
+        let lent = core::mem::take(&mut self.counts.lent);
+        self.queued = self.queued.saturating_sub(lent);
+    }
+
+    fn dequeue(&mut self) -> Option<Bytes> {
+        self.give_back();
         loop {
             match &mut self.queue.front_mut()?.item {
                 Item::Message(message) => {
                     let message = core::mem::take(message);
                     self.drop_front(message.len());
-                    self.counts.handed = self.counts.handed.saturating_add(1);
                     return Some(message);
                 }
-                Item::Batch(batch) => {
+                Item::Batch {
+                    bytes: batch,
+                    messages,
+                } => {
                     let mut rest = &**batch;
                     let Some(message) = wire::next_message(&mut rest) else {
                         let length = batch.len();
@@ -345,11 +417,11 @@ impl ReceivePath {
                     let message = batch.slice_ref(message);
                     let used = batch.len().saturating_sub(rest.len());
                     batch.advance(used);
+                    *messages = messages.saturating_sub(1);
                     self.queued = self.queued.saturating_sub(used);
                     if batch.is_empty() {
                         self.drop_front(0);
                     }
-                    self.counts.handed = self.counts.handed.saturating_add(1);
                     return Some(message);
                 }
             }
@@ -382,6 +454,7 @@ impl ReceivePath {
         }
         self.queue = VecDeque::new();
         self.queued = 0;
+        (self.counts.given, self.counts.lent) = (self.counts.handed, 0);
         if let Assembly::Keeping(kept) = &self.assembly {
             self.assembly = Assembly::Dropping(kept.len());
         }
@@ -402,7 +475,7 @@ impl ReceivePath {
     /// Whether no whole message waits to be taken.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.queue.is_empty()
+        self.queue.is_empty() && self.counts.given == self.counts.handed
     }
 
     /// About how many bytes of messages wait to be taken.
@@ -438,7 +511,7 @@ impl ReceivePath {
     /// Whether the peer's END is read and everything before it is handed out.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.judge.end().is_some() && self.queue.is_empty()
+        self.judge.end().is_some() && self.is_empty()
     }
 
     /// Whole messages that arrived.

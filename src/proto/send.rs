@@ -79,7 +79,7 @@ struct Words {
 
 #[derive(Debug)]
 struct Key {
-    limits: Rekey,
+    config: Config,
     since: Instant,
     bytes: u64,
     asked: bool,
@@ -115,7 +115,7 @@ impl SendPath {
             owed: Notices::default(),
             words: Words::default(),
             key: Key {
-                limits: config.limits().rekey,
+                config: config.clone(),
                 since: now,
                 bytes: 0,
                 asked: false,
@@ -219,24 +219,19 @@ impl SendPath {
 
     fn offer_small(&mut self, message: &[u8], now: Instant) -> Result<Offered, SendError> {
         self.withdraw_other(0, now)?;
-        self.scratch.clear();
-        wire::message_head(message.len(), &mut self.scratch);
-        let length = self.scratch.len().saturating_add(message.len());
+        let (head, width) = wire::short_message_head(message.len());
+        let length = width.saturating_add(message.len());
         if self.out.batch_length().saturating_add(length) > BODY {
             if self.out.pending_length() >= GATHERED {
                 return Ok(Offered::Full);
             }
             self.seal_batch(now)?;
-            self.scratch.clear();
-            wire::message_head(message.len(), &mut self.scratch);
         }
         self.batch = match self.batch {
-            Batch::Empty => Batch::One {
-                head: self.scratch.len(),
-            },
+            Batch::Empty => Batch::One { head: width },
             Batch::One { .. } | Batch::Mixed => Batch::Mixed,
         };
-        self.out.push(&self.scratch, message);
+        self.out.push_short((head, width), message);
         self.count();
         Ok(Offered::Whole)
     }
@@ -308,7 +303,7 @@ impl SendPath {
             records,
             bytes,
             age,
-        } = self.key.limits;
+        } = self.key.config.limits().rekey;
         // One record below the limit, as the REKEY itself is sealed with the old key.
         let spent = self.sealer.records().saturating_add(1) >= records || self.key.bytes >= bytes;
         let old = now.saturating_duration_since(self.key.since) >= age;
@@ -329,7 +324,7 @@ impl SendPath {
         sealed.map_err(|_bad| self.broken())?;
         self.sealer.rekey().map_err(|_bad| self.broken())?;
         self.key = Key {
-            limits: self.key.limits,
+            config: self.key.config.clone(),
             since: now,
             bytes: 0,
             asked: false,

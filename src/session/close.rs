@@ -205,6 +205,10 @@ impl Link {
             self.conclude(&mut incoming, &mut outgoing, cause);
         }
         self.best_effort();
+        if last {
+            // A sender of a pump that is gone must not keep the transport open.
+            self.let_go();
+        }
         self.wakers.news.wake_all();
     }
 
@@ -234,6 +238,7 @@ impl Link {
 impl Link {
     pub(super) fn stop_taking(&self) {
         let mut incoming = self.incoming();
+        self.stop_handing();
         incoming.path.stop_taking();
         if let Some(notices) = incoming.path.notices() {
             drop(incoming);

@@ -14,7 +14,7 @@ pub(super) use reading::ENOUGH;
 
 use core::{
     ops::{Deref, DerefMut},
-    sync::atomic::{AtomicBool, Ordering},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
     task::Poll,
 };
 use std::{
@@ -49,6 +49,8 @@ pub(super) struct Link {
     incoming: Mutex<Incoming>,
     mail: Mutex<Mail>,
     mail_waits: AtomicBool,
+    /// Messages handed out, as the receiving half counts them by itself.
+    handed: AtomicU64,
     pub(super) wakers: Wakers,
     flags: Flags,
     outcome: OnceLock<Box<Outcome>>,
@@ -67,12 +69,16 @@ pub(super) struct Fixed {
 struct Flags {
     split: AtomicBool,
     receiving: AtomicBool,
+    /// The receiving half hands out messages of its batch without a lock; see [`Link::hand_quickly`].
+    quick: AtomicBool,
 }
 
 pub(super) struct Outgoing {
     pub(super) path: SendPath,
     writer: Option<Writer>,
     unflushed: bool,
+    /// What the mail was last told of this side: whether writing stalls, and whether a PING is out.
+    told: (bool, bool),
     /// A coarse clock for what needs no better one.
     pub(super) now: Instant,
     used: Instant,
@@ -185,6 +191,7 @@ impl Link {
                 path: send,
                 writer: Some(transport.writer),
                 unflushed: false,
+                told: (false, false),
                 now,
                 used: now,
                 broken: None,
@@ -196,6 +203,7 @@ impl Link {
                 used: now,
             }),
             mail_waits: AtomicBool::new(false),
+            handed: AtomicU64::new(0),
             wakers: Wakers::new(),
             flags: Flags::default(),
             outcome: OnceLock::new(),
@@ -224,11 +232,44 @@ impl Link {
     }
 
     pub(super) fn incoming(&self) -> MutexGuard<'_, Incoming> {
-        lock(&self.incoming)
+        self.counted(lock(&self.incoming))
     }
 
     pub(super) fn try_incoming(&self) -> Option<MutexGuard<'_, Incoming>> {
-        try_lock(&self.incoming)
+        try_lock(&self.incoming).map(|incoming| self.counted(incoming))
+    }
+
+    /// Whoever looks at the receive path sees what was handed out without it.
+    fn counted<'a>(&self, mut incoming: MutexGuard<'a, Incoming>) -> MutexGuard<'a, Incoming> {
+        incoming
+            .path
+            .handed_out(self.handed.load(Ordering::Relaxed));
+        incoming
+    }
+
+    /// The receiving half has a batch and may hand out its messages with [`Link::hand_quickly`], as long
+    /// as they are only counted and the session is not split: then nobody else looks in between.
+    pub(super) fn start_handing(&self, incoming: &Incoming) {
+        self.handed.store(incoming.path.handed(), Ordering::Relaxed);
+        let quick = !self.is_split() && incoming.path.is_only_counted();
+        self.flags.quick.store(quick, Ordering::Relaxed);
+    }
+
+    pub(super) fn stop_handing(&self) {
+        self.flags.quick.store(false, Ordering::Relaxed);
+    }
+
+    #[inline]
+    pub(super) fn is_quick(&self) -> bool {
+        self.flags.quick.load(Ordering::Relaxed)
+    }
+
+    /// Counts one message as handed out. Nobody else does so meanwhile, and no order is needed.
+    #[inline]
+    pub(super) fn hand_quickly(&self) {
+        let handed = self.handed.load(Ordering::Relaxed);
+        self.handed
+            .store(handed.saturating_add(1), Ordering::Relaxed);
     }
 
     pub(super) fn life(&self) -> Life {
@@ -252,6 +293,7 @@ impl Link {
     }
 
     pub(super) fn set_split(&self) {
+        self.stop_handing();
         self.flags.split.store(true, Ordering::SeqCst);
     }
 

@@ -3,6 +3,7 @@
 use core::{
     fmt,
     future::{Future, poll_fn},
+    ops::Range,
     task::{Context, Poll},
 };
 use std::{sync::Arc, time::Instant};
@@ -17,7 +18,7 @@ use super::{
 };
 use crate::{
     proto::{Ended, Outcome, Peer, ReceiveError},
-    wire::Code,
+    wire::{self, Code},
 };
 
 /// The receiving half of a session.
@@ -27,6 +28,26 @@ pub struct Receiver {
     pub(super) link: Arc<Link>,
     timer: Timer,
     lent: Bytes,
+    batch: Batch,
+}
+
+/// A batch whose messages the receiving half hands out by itself.
+#[derive(Default)]
+pub(super) struct Batch {
+    bytes: Bytes,
+    at: usize,
+}
+
+impl Batch {
+    /// Where the next message stands.
+    #[inline]
+    fn next(&mut self) -> Option<Range<usize>> {
+        let mut rest = self.bytes.get(self.at..)?;
+        let message = wire::next_message(&mut rest)?.len();
+        let end = self.bytes.len().saturating_sub(rest.len());
+        self.at = end;
+        Some(end.saturating_sub(message)..end)
+    }
 }
 
 /// What [`Receiver::recv_event`] finds.
@@ -51,6 +72,7 @@ impl Receiver {
             link,
             timer: Timer::default(),
             lent: Bytes::new(),
+            batch: Batch::default(),
         }
     }
 
@@ -67,11 +89,31 @@ impl Receiver {
     ///
     /// Nothing is lost: a message counts only when this future hands it out.
     pub async fn recv(&mut self) -> Result<Option<Bytes>, ReceiveError> {
+        if let Some(place) = self.next_quickly() {
+            return Ok(Some(self.batch.bytes.slice(place)));
+        }
+        self.recv_slowly().await
+    }
+
+    /// The next message of the batch that we have, if it is only to be counted.
+    #[inline]
+    fn next_quickly(&mut self) -> Option<Range<usize>> {
+        if !self.link.is_quick() {
+            return None;
+        }
+        let place = self.batch.next()?;
+        self.link.hand_quickly();
+        Some(place)
+    }
+
+    async fn recv_slowly(&mut self) -> Result<Option<Bytes>, ReceiveError> {
         // Let go of what was lent before the next read, so that the input buffer can be used again.
-        let Self { link, timer, lent } = self;
-        lent.clear();
+        self.lent.clear();
+        let Self {
+            link, timer, batch, ..
+        } = self;
         let mut parked = Parked::new(link);
-        poll_fn(|cx| link.poll_recv(cx, timer, &mut parked, Take::Count)).await
+        poll_fn(|cx| link.poll_recv(cx, timer, (&mut parked, batch), Take::Count)).await
     }
 
     /// Receives a message without counting it as taken: that is for whoever looks into it first.
@@ -79,9 +121,11 @@ impl Receiver {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Option<Bytes>, ReceiveError>> {
-        let Self { link, timer, .. } = self;
+        let Self {
+            link, timer, batch, ..
+        } = self;
         let mut inert = Parked::inert(link);
-        link.poll_recv(cx, timer, &mut inert, Take::Later)
+        link.poll_recv(cx, timer, (&mut inert, batch), Take::Later)
     }
 
     /// Counts what was received uncounted, unless the application does so itself.
@@ -104,7 +148,10 @@ impl Receiver {
     ///
     /// As [`Receiver::recv`].
     pub async fn recv_ref(&mut self) -> Result<Option<&[u8]>, ReceiveError> {
-        let message = self.recv().await?;
+        if let Some(place) = self.next_quickly() {
+            return Ok(self.batch.bytes.get(place));
+        }
+        let message = self.recv_slowly().await?;
         Ok(message.map(|message| {
             self.lent = message;
             &*self.lent
@@ -121,14 +168,19 @@ impl Receiver {
     ///
     /// As [`Receiver::recv`].
     pub async fn recv_event(&mut self) -> Result<Event, ReceiveError> {
-        let Self { link, timer, lent } = self;
+        let Self {
+            link,
+            timer,
+            lent,
+            batch,
+        } = self;
         lent.clear();
         let mut parked = Parked::new(link);
         poll_fn(|cx| {
             if let Some(deadline) = link.poll_draining() {
                 return Poll::Ready(Ok(Event::Draining { deadline }));
             }
-            let received = link.poll_recv(cx, timer, &mut parked, Take::Count);
+            let received = link.poll_recv(cx, timer, (&mut parked, batch), Take::Count);
             if let Poll::Ready(Ok(Some(message))) = received {
                 return Poll::Ready(Ok(Event::Message(message)));
             }
@@ -277,22 +329,11 @@ impl Link {
         &self,
         cx: &mut Context<'_>,
         timer: &mut Timer,
-        parked: &mut Parked<'_>,
+        (parked, batch): (&mut Parked<'_>, &mut Batch),
         take: Take,
     ) -> Poll<Result<Option<Bytes>, ReceiveError>> {
         let mut incoming = self.incoming();
-        let hand_out = |incoming: &mut Incoming| {
-            let message = match take {
-                Take::Count => incoming.path.take(),
-                Take::Later => incoming.path.hand_out(),
-            };
-            // The outcome of a broken session waits for the last whole message.
-            if message.is_some() && incoming.path.is_empty() && incoming.path.failure().is_some() {
-                self.wakers.news.wake_all();
-            }
-            message
-        };
-        if let Some(message) = hand_out(&mut incoming) {
+        if let Some(message) = self.hand_out(&mut incoming, batch, take) {
             let notices = incoming.path.notices();
             drop(incoming);
             if let Some(notices) = notices {
@@ -309,8 +350,10 @@ impl Link {
         let now = now();
         self.wakers.news.register(Side::Receiver, cx.waker());
         self.wakers.read.register(Side::Receiver, cx.waker());
+        // It is handed out: what it stood in can be used again.
+        *batch = Batch::default();
         let read = self.read(&mut incoming, now, ENOUGH);
-        if let Some(message) = hand_out(&mut incoming) {
+        if let Some(message) = self.hand_out(&mut incoming, batch, take) {
             if let Some(notices) = incoming.path.notices() {
                 self.post(notices);
             }
@@ -332,6 +375,50 @@ impl Link {
         // The clock may have ended the session.
         let end = self.end_of_input(&mut self.incoming());
         end.map_or(Poll::Pending, Poll::Ready)
+    }
+
+    /// Hands out the next message: of the batch that is out already, else of the queue.
+    fn hand_out(&self, incoming: &mut Incoming, batch: &mut Batch, take: Take) -> Option<Bytes> {
+        let message = self.next_message(incoming, batch, take)?;
+        // The outcome of a broken session waits for the last whole message.
+        if incoming.path.is_empty() && incoming.path.failure().is_some() {
+            self.wakers.news.wake_all();
+        }
+        Some(message)
+    }
+
+    fn next_message(
+        &self,
+        incoming: &mut Incoming,
+        batch: &mut Batch,
+        take: Take,
+    ) -> Option<Bytes> {
+        let path = &mut incoming.path;
+        if path.is_stopped() {
+            *batch = Batch::default();
+        }
+        let mut place = batch.next();
+        if place.is_none()
+            && take == Take::Count
+            && !self.is_split()
+            && path.is_only_counted()
+            && let Some(bytes) = path.give_batch()
+        {
+            *batch = Batch { bytes, at: 0 };
+            place = batch.next();
+        }
+        let Some(place) = place else {
+            return match take {
+                Take::Count => path.take(),
+                Take::Later => path.hand_out(),
+            };
+        };
+        path.hand_one();
+        if take == Take::Count {
+            path.settle();
+        }
+        self.start_handing(incoming);
+        Some(batch.bytes.slice(place))
     }
 
     /// Before the receiving half waits, what others wait for leaves.

@@ -62,9 +62,17 @@ impl Sender {
     ///
     /// As [`Sender::send`].
     pub async fn feed(&mut self, message: &[u8]) -> Result<(), SendError> {
-        let Self { link, timer } = self;
         let mut progress = Progress::default();
-        let mut guard = Withdraw { link, armed: false };
+        match self.link.offer(message, &mut progress) {
+            Ok(Offered::Whole) => Ok(()),
+            Err(error) => Err(self.link.refine(error)),
+            Ok(Offered::Full) => self.feed_rest(message, progress).await,
+        }
+    }
+
+    async fn feed_rest(&mut self, message: &[u8], mut progress: Progress) -> Result<(), SendError> {
+        let Self { link, timer } = self;
+        let mut guard = Withdraw { link, armed: true };
         let fed = poll_fn(|cx| {
             let fed = link.poll_feed(cx, timer, message, &mut progress);
             guard.armed = fed.is_pending();
@@ -349,6 +357,7 @@ impl Link {
         }
     }
 
+    #[inline]
     fn offer(&self, message: &[u8], progress: &mut Progress) -> Result<Offered, SendError> {
         let mut outgoing = self.outgoing();
         let now = outgoing.now;

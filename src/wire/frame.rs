@@ -129,12 +129,9 @@ impl<'a> Frame<'a> {
 const CUT: Violation = Violation::new("T-12", "frame cut off by the end of its record");
 
 /// Takes bytes off a batch that was checked when it was opened, up to and with its next message.
+#[inline]
 pub(crate) fn next_message<'a>(input: &mut &'a [u8]) -> Option<&'a [u8]> {
-    // A short message is the common case, and its head is two bytes.
-    if let [MESSAGE, length @ 0..0x80, rest @ ..] = *input
-        && let Some((message, behind)) = rest.split_at_checked(usize::from(*length))
-    {
-        *input = behind;
+    if let Some(message) = short_message(input) {
         return Some(message);
     }
     while !input.is_empty() {
@@ -146,10 +143,28 @@ pub(crate) fn next_message<'a>(input: &mut &'a [u8]) -> Option<&'a [u8]> {
     None
 }
 
-/// The bytes before a message in a batch.
-pub(crate) fn message_head(length: usize, out: &mut Vec<u8>) {
-    out.push(MESSAGE);
-    varint::put(number(length), out);
+/// Takes a message of less than 128 bytes: the common case, with a head of two bytes.
+#[inline]
+pub(crate) fn short_message<'a>(input: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let [MESSAGE, length @ 0..0x80, rest @ ..] = *input else {
+        return None;
+    };
+    let (message, behind) = rest.split_at_checked(usize::from(*length))?;
+    *input = behind;
+    Some(message)
+}
+
+/// The longest message that [`short_message_head`] serves: its length takes two bytes.
+const SHORT: usize = (1 << 14) - 1;
+
+/// The bytes before a message of at most 16,383 bytes in a batch, and how many they are.
+pub(crate) fn short_message_head(length: usize) -> ([u8; 3], usize) {
+    debug_assert!(length <= SHORT, "two bytes of length");
+    let [low, high, ..] = length.to_le_bytes();
+    if length < 0x80 {
+        return ([MESSAGE, low, 0], 2);
+    }
+    ([MESSAGE, low | 0x80, (high << 1) | (low >> 7)], 3)
 }
 
 // spec: T-13

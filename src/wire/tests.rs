@@ -1,5 +1,6 @@
 use super::{
     Code, Frame, Hello, HelloFault, Kind, Offer, Params, Refusal, Violation, next_message,
+    short_message_head,
 };
 use super::{record_length, split_kind, varint};
 
@@ -266,5 +267,16 @@ fn the_last_byte_says_what_the_body_is() {
     assert_eq!(split_kind(&[9, 2]), Ok((&[9][..], Kind::Piece)));
     for wrong in [&[][..], &[0], &[2], &[9, 3], &[9, 255]] {
         assert!(split_kind(wrong).is_err());
+    }
+}
+
+#[test]
+fn the_head_of_a_short_message_is_that_of_its_frame() {
+    for length in [0, 1, 127, 128, 255, 256, 4_095, 16_383] {
+        let message = vec![7; length];
+        let mut frame = Vec::new();
+        Frame::Message(&message).put(&mut frame);
+        let (head, width) = short_message_head(length);
+        assert_eq!(frame[..frame.len() - length], head[..width], "{length}");
     }
 }

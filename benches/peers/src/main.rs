@@ -17,7 +17,7 @@ use std::{path::PathBuf, sync::Arc};
 use clap::{Parser, ValueEnum};
 
 use crate::{
-    areas::{end, handshake, heap, record, streams},
+    areas::{admission, end, growth, handshake, heap, record, sessions, streams},
     peer::Keys,
     run::{Plan, Results},
 };
@@ -31,6 +31,9 @@ enum Area {
     RoundTrip,
     Heap,
     End,
+    Sessions,
+    Growth,
+    Admission,
 }
 
 #[derive(Debug, Parser)]
@@ -48,6 +51,9 @@ struct Arguments {
     /// Where the results go.
     #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/../results"))]
     results: PathBuf,
+    /// What the second process of an area is told to do.
+    #[arg(long, hide = true)]
+    child: Option<String>,
     /// Only contestants whose names hold these words.
     #[arg(long)]
     contestant: Option<String>,
@@ -60,6 +66,14 @@ struct Arguments {
 
 fn main() -> std::io::Result<()> {
     let arguments = Arguments::parse();
+    if let Some(order) = &arguments.child {
+        if order.starts_with("siege") {
+            admission::child(order);
+        } else {
+            sessions::child(order);
+        }
+        return Ok(());
+    }
     let plan = Plan {
         rounds: arguments
             .rounds
@@ -86,6 +100,9 @@ fn main() -> std::io::Result<()> {
             Area::RoundTrip => streams::round_trips(&mut results, &keys, plan),
             Area::Heap => heap::run(&mut results, &keys, plan),
             Area::End => end::run(&mut results, &keys, plan),
+            Area::Sessions => sessions::run(&mut results, &keys, plan),
+            Area::Growth => growth::run(&mut results, &keys, plan),
+            Area::Admission => admission::run(&mut results, &keys, plan),
         }
     }
     let (check, misses) = report::write(&results, &conditions, &arguments.results)?;

@@ -3,7 +3,7 @@
 use core::{sync::atomic::Ordering, time::Duration};
 use std::{task::Waker, time::Instant};
 
-use super::{Link, READ_FIRST, Read, lock, reading::TURN, try_lock};
+use super::{Link, READ_FIRST, Read, lock, reading::TURN};
 use crate::{
     proto::{Cause, TimeLimit},
     session::wakers::Side,
@@ -36,7 +36,7 @@ impl Link {
     }
 
     pub(in crate::session) fn drive_reading(&self, side: Side, waker: &Waker, now: Instant) {
-        let Some(mut incoming) = try_lock(&self.incoming) else {
+        let Some(mut incoming) = self.try_incoming() else {
             return;
         };
         if side == Side::Sender && self.flags.receiving.load(Ordering::SeqCst) {
@@ -89,7 +89,7 @@ impl Link {
         if next.passed(stall_at, now) {
             self.time_out(TimeLimit::WriteStall);
         }
-        if let Some(mut incoming) = try_lock(&self.incoming)
+        if let Some(mut incoming) = self.try_incoming()
             && incoming.path.failure().is_none()
         {
             // With a PING out, nothing else would make us look before the idle timeout.
@@ -125,6 +125,7 @@ impl Link {
         // Whoever may not ask must not be woken for it: it would try again at once, for ever.
         if outgoing.path.is_pinging() {
             lock(&self.mail).pinging = true;
+            outgoing.told.1 = true;
             self.mail_waits.store(true, Ordering::SeqCst);
         }
     }
@@ -172,7 +173,7 @@ impl Link {
     }
 
     fn release(&self, next: &mut Next, now: Instant) {
-        if let Some(mut incoming) = try_lock(&self.incoming)
+        if let Some(mut incoming) = self.try_incoming()
             && incoming.path.owns_memory()
             && next.passed(incoming.used.checked_add(RELEASE_AFTER), now)
         {

@@ -32,6 +32,9 @@ impl Link {
         enough: usize,
     ) -> Read {
         let outcome = self.read_inner(incoming, now, enough);
+        if !incoming.path.is_only_counted() {
+            self.stop_handing();
+        }
         if let Some(notices) = incoming.path.notices() {
             self.post(notices);
         }

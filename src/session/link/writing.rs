@@ -36,18 +36,21 @@ impl Link {
             self.publish(outgoing);
             let written = self.write_transport(outgoing);
             let stalled = written.is_pending();
-            let mut mail = lock(&self.mail);
-            mail.pinging = outgoing.path.is_pinging();
-            if !stalled {
-                mail.stalled = None;
-            } else if mail.stalled.is_none() {
-                mail.stalled = Some(now);
-            }
-            drop(mail);
+            self.tell(outgoing, (stalled, outgoing.path.is_pinging()), now);
             if stalled || !self.mail_waits.load(Ordering::SeqCst) {
                 return written;
             }
         }
+    }
+
+    fn tell(&self, outgoing: &mut Outgoing, news: (bool, bool), now: Instant) {
+        if core::mem::replace(&mut outgoing.told, news) == news {
+            return;
+        }
+        let (stalled, pinging) = news;
+        let mut mail = lock(&self.mail);
+        mail.pinging = pinging;
+        mail.stalled = stalled.then(|| mail.stalled.unwrap_or(now));
     }
 
     fn fetch_mail(&self, outgoing: &mut Outgoing, now: Instant) {
@@ -111,7 +114,9 @@ impl Link {
                     outgoing.path.written(written);
                     outgoing.unflushed = true;
                     outgoing.used = outgoing.now;
-                    lock(&self.mail).stalled = None;
+                    // Progress: the limit runs anew.
+                    let pinging = outgoing.told.1;
+                    self.tell(outgoing, (false, pinging), outgoing.now);
                 }
                 Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
                 Poll::Ready(Err(error)) => self.lose_writer(outgoing, &error),
