@@ -254,6 +254,7 @@ impl Bench {
 
     /// What must hold after each step.
     fn holds(&mut self) {
+        let is_over = self.ours.is_over();
         let receive = &mut self.ours.receive;
         match (receive.failure(), &self.over) {
             (None, None) => {}
@@ -269,7 +270,9 @@ impl Bench {
             (Some(Cause::BadRecord), Some(End::BadRecord)) => {}
             (failure, over) => panic!("{failure:?}, not {over:?}"),
         }
+        // Behind the end of the session bytes are ignored (E-8).
         let abort = match self.over {
+            _ if is_over => None,
             Some(End::Violation | End::BadRecord) => Some(3),
             Some(End::TooLarge) => Some(4),
             None | Some(End::Aborted(_)) => None,
