@@ -29,6 +29,8 @@ pub(super) struct Judge {
 struct Requests {
     oldest: u64,
     newest: u64,
+    /// There are others between the two, at places not kept.
+    between: bool,
 }
 
 #[derive(Debug, Default)]
@@ -285,8 +287,17 @@ impl Judge {
         self.open()?;
         self.pay()?;
         let newest = self.arrived;
-        let oldest = self.requests.map_or(newest, |requests| requests.oldest);
-        self.requests = Some(Requests { oldest, newest });
+        let known = self.requests.unwrap_or(Requests {
+            oldest: newest,
+            newest,
+            between: false,
+        });
+        let third = known.oldest < known.newest && known.newest < newest;
+        self.requests = Some(Requests {
+            newest,
+            between: known.between || third,
+            ..known
+        });
         self.answer(position.taken, position.stopped);
         Ok(())
     }
@@ -333,12 +344,17 @@ impl Judge {
         if stopped.is_some() || taken < requests.oldest {
             return;
         }
-        // What is left is known by its newest alone: an earlier answer than needed does no harm.
+        // The next one between may stand anywhere: an earlier answer than needed does no harm.
+        let next = if requests.between {
+            taken.saturating_add(1)
+        } else {
+            requests.newest
+        };
         self.requests = Some(requests)
             .filter(|requests| requests.newest > taken)
-            .map(|Requests { newest, .. }| Requests {
-                oldest: newest,
-                newest,
+            .map(|requests| Requests {
+                oldest: next,
+                ..requests
             });
         self.notices.receipt = true;
         self.owe(taken);

@@ -29,3 +29,47 @@ fn what_was_read_is_not_undone_by_notices_that_come_late() {
     carry(&mut alice, &mut bob, now);
     assert_eq!(bob.send.taken_count(), 1);
 }
+
+#[test]
+fn of_many_requests_each_is_answered_when_its_messages_are_taken() {
+    // spec: T-17
+    let Pair {
+        mut alice,
+        mut bob,
+        now,
+    } = pair();
+    for message in 0..5 {
+        send(&mut alice, &[message], now);
+        if message != 3 {
+            alice.send.request_receipt(now).unwrap();
+        }
+    }
+    carry(&mut alice, &mut bob, now);
+    for taken in [1, 2, 3, 4, 5] {
+        take(&mut bob, now).unwrap();
+        carry(&mut bob, &mut alice, now);
+        assert!(alice.send.taken_count() == taken || taken == 4, "{taken}");
+    }
+}
+
+#[test]
+fn of_two_requests_nothing_is_answered_between() {
+    // spec: T-17
+    let Pair {
+        mut alice,
+        mut bob,
+        now,
+    } = pair();
+    for message in 0..3 {
+        send(&mut alice, &[message], now);
+        if message != 1 {
+            alice.send.request_receipt(now).unwrap();
+        }
+    }
+    carry(&mut alice, &mut bob, now);
+    for told in [1, 1, 3] {
+        take(&mut bob, now).unwrap();
+        carry(&mut bob, &mut alice, now);
+        assert_eq!(alice.send.taken_count(), told);
+    }
+}
