@@ -94,14 +94,22 @@ impl Judge {
     }
 
     // spec: E-3
-    fn open(&self) -> Judged<()> {
+    pub(super) fn open(&self) -> Judged<()> {
         if self.end.is_some() {
             return wrong("E-3", "something behind END that may not stand there");
         }
         Ok(())
     }
 
-    /// A record that is a message or the last piece of one.
+    /// The last piece of a message earns as a message, and as a piece.
+    // spec: L-1
+    pub(super) fn last_piece(&mut self, length: usize) -> Judged<()> {
+        self.message_record()?;
+        self.credit.piece(length);
+        Ok(())
+    }
+
+    /// A whole message.
     pub(super) fn message_record(&mut self) -> Judged<()> {
         self.open()?;
         self.arrived = self.arrived.saturating_add(1);

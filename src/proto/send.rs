@@ -157,13 +157,10 @@ impl SendPath {
             let size = message.len().div_ceil(records.max(1));
             if rest.len() <= size {
                 self.seal_bare(rest, Kind::Message, now)?;
-                self.partial = None;
-                self.count();
                 return Ok(Offered::Whole);
             }
             let piece = rest.get(..size).unwrap_or_default();
             self.seal_bare(piece, Kind::Piece, now)?;
-            self.credit.piece(size);
             progress.done = progress.done.saturating_add(size);
             if self.partial.is_none() {
                 self.words.tickets = self.words.tickets.saturating_add(1);
@@ -275,6 +272,17 @@ impl SendPath {
     fn seal_bare(&mut self, body: &[u8], kind: Kind, now: Instant) -> Result<(), SendError> {
         self.seal_batch(now)?;
         let sealed = self.out.seal_from(&mut self.sealer, body, kind);
+        if sealed.is_ok() {
+            // It earns before a REKEY behind it pays, as it does where it is read (spec: L-2).
+            let whole = kind == Kind::Message;
+            if !whole || self.partial.is_some() {
+                self.credit.piece(body.len());
+            }
+            if whole {
+                self.partial = None;
+                self.count();
+            }
+        }
         self.sealed(sealed, body.len(), now)
     }
 
@@ -313,7 +321,12 @@ impl SendPath {
         if !(spent || old || self.key.asked) || self.words.aborted {
             return false;
         }
-        self.credit.pay(now) || must
+        let paid = if self.key.asked {
+            self.credit.pay(now)
+        } else {
+            self.credit.pay_spare(now)
+        };
+        paid || must
     }
 
     // spec: T-10

@@ -20,6 +20,16 @@ pub(super) enum Assembly {
     Dropping(usize),
 }
 
+impl Assembly {
+    fn length(&self) -> usize {
+        match self {
+            Self::None => 0,
+            Self::Keeping(kept) => kept.len(),
+            Self::Dropping(dropped) => *dropped,
+        }
+    }
+}
+
 impl ReceivePath {
     /// Opens a record straight behind the pieces before it, as it most likely is the next one.
     pub(super) fn open_behind(
@@ -51,13 +61,12 @@ impl ReceivePath {
             return self.sort_batch(batch, facts);
         }
         kept.truncate(before.saturating_add(more));
-        let judged = match kind {
+        // What does not fit has not arrived.
+        let judged = self.fits(before, more).and_then(|()| match kind {
             Kind::Piece => self.judge.piece(more),
-            Kind::Message | Kind::Batch => self.judge.message_record(),
-        };
-        judged
-            .and_then(|()| self.fits(before, more))
-            .map_err(Cause::Violation)?;
+            Kind::Message | Kind::Batch => self.judge.last_piece(more),
+        });
+        judged.map_err(Cause::Violation)?;
         if kind == Kind::Piece {
             self.assembly = Assembly::Keeping(kept);
         } else {
@@ -88,21 +97,20 @@ impl ReceivePath {
 
     /// A bare message, or the last piece of one.
     pub(super) fn whole(&mut self, body: BytesMut) -> Result<(), Violation> {
-        self.judge.message_record()?;
+        self.judge.open()?;
+        self.fits(self.assembly.length(), body.len())?;
+        if matches!(self.assembly, Assembly::None) {
+            self.judge.message_record()?;
+        } else {
+            self.judge.last_piece(body.len())?;
+        }
         let message = match core::mem::replace(&mut self.assembly, Assembly::None) {
-            Assembly::None if body.len() > self.max_message => {
-                return Err(Violation::too_large());
-            }
             Assembly::None => body.freeze(),
             Assembly::Keeping(mut kept) => {
-                self.fits(kept.len(), body.len())?;
                 kept.extend_from_slice(&body);
                 self.assembled(kept)
             }
-            Assembly::Dropping(dropped) => {
-                self.fits(dropped, body.len())?;
-                Bytes::new()
-            }
+            Assembly::Dropping(_length) => Bytes::new(),
         };
         if self.counts.stopped.is_none() {
             let length = message.len();
@@ -121,11 +129,7 @@ impl ReceivePath {
 
     pub(super) fn piece(&mut self, body: &[u8]) -> Result<(), Violation> {
         self.judge.piece(body.len())?;
-        let kept = match &self.assembly {
-            Assembly::None => 0,
-            Assembly::Keeping(kept) => kept.len(),
-            Assembly::Dropping(dropped) => *dropped,
-        };
+        let kept = self.assembly.length();
         self.fits(kept, body.len())?;
         if self.counts.stopped.is_some() {
             self.assembly = Assembly::Dropping(kept.saturating_add(body.len()));

@@ -73,3 +73,47 @@ fn of_two_requests_nothing_is_answered_between() {
         assert_eq!(alice.send.taken_count(), told);
     }
 }
+
+#[test]
+fn a_key_for_every_large_record_leaves_the_peer_within_its_budget() {
+    // spec: L-1, L-2
+    let (alice, bob) = configs();
+    let alice = alice.rekey_after(1, 1 << 30, Duration::from_secs(60));
+    let Pair {
+        mut alice,
+        mut bob,
+        now,
+    } = pair_of(&alice, &bob);
+    for size in [5_000, 70_000] {
+        send(&mut alice, &vec![0; size], now);
+        for _asking in 0..40 {
+            alice.send.rekey_now(now).unwrap();
+        }
+        alice.send.keep_alive(now).unwrap();
+        carry(&mut alice, &mut bob, now);
+        assert_eq!(bob.receive.failure(), None);
+        take(&mut bob, now).unwrap();
+        carry(&mut bob, &mut alice, now);
+    }
+}
+
+#[test]
+fn a_key_for_every_record_leaves_receipts_to_be_asked_for() {
+    // spec: T-11, T-17, L-2
+    let (alice, bob) = configs();
+    let alice = alice.rekey_after(1, 1 << 30, Duration::from_secs(60));
+    let Pair {
+        mut alice,
+        mut bob,
+        now,
+    } = pair_of(&alice, &bob);
+    for taken in 1..=200 {
+        send(&mut alice, &[0; 5_000], now);
+        alice.send.request_receipt(now).unwrap();
+        carry(&mut alice, &mut bob, now);
+        take(&mut bob, now).unwrap();
+        carry(&mut bob, &mut alice, now);
+        assert_eq!(alice.send.taken_count(), taken);
+        assert_eq!(bob.receive.failure(), None);
+    }
+}
