@@ -157,9 +157,7 @@ impl ReceivePath {
 
     // spec: T-20
     fn end_for(&mut self, cause: Cause) {
-        if !matches!(cause, Cause::PeerAborted { .. }) {
-            self.judge.notices.abort = Some(Box::new(cause.clone()));
-        }
+        self.judge.notices.abort = Some(Box::new(cause.clone()));
         self.assembly = Assembly::None;
         self.failure = Some(Box::new(cause));
     }
@@ -222,12 +220,15 @@ impl ReceivePath {
                     .map_err(Cause::Violation);
             }
             match self.frame(&mut rest, facts) {
-                Ok(Verdict::Message) => messages = messages.saturating_add(1),
+                Ok(Verdict::Message) => {
+                    messages = messages.saturating_add(1);
+                    // What stands behind the last message is not waited for.
+                    good = body.len().saturating_sub(rest.len());
+                }
                 Ok(Verdict::Fine) => {}
                 Ok(other) => break Ok(other),
                 Err(cause) => break Err(cause),
             }
-            good = body.len().saturating_sub(rest.len());
         };
         // Messages before a fault are whole and stay.
         if messages > 0 && self.counts.stopped.is_none() {

@@ -67,7 +67,8 @@ struct Words {
     requested: u64,
     request_due: bool,
     drained: bool,
-    aborted: bool,
+    /// No record is begun any more.
+    silent: bool,
     over: Option<Box<Cause>>,
     ping_at: Option<Instant>,
     round_trip: Option<Duration>,
@@ -318,7 +319,7 @@ impl SendPath {
         let spent = self.sealer.records().saturating_add(1) >= records || self.key.bytes >= bytes;
         let old = now.saturating_duration_since(self.key.since) >= age;
         let must = self.sealer.records() >= wire::REKEY_RECORDS.saturating_sub(16);
-        if !(spent || old || self.key.asked) || self.words.aborted {
+        if !(spent || old || self.key.asked) || self.words.silent {
             return false;
         }
         let paid = if self.key.asked {
@@ -388,7 +389,7 @@ impl SendPath {
     /// Ends the session at once, with one ABORT behind what is sealed; what is not is dropped.
     // spec: E-9
     pub fn abort(&mut self, code: Code, reason: &str, cause: Cause) {
-        if self.words.aborted || self.words.over.is_some() {
+        if self.words.silent || self.words.over.is_some() {
             return;
         }
         self.out.drop_batch();
@@ -397,13 +398,27 @@ impl SendPath {
         self.out.push(&self.scratch, &[]);
         self.batch = Batch::Empty;
         let _unsaid = self.out.seal(&mut self.sealer, None);
-        self.words.aborted = true;
+        self.words.silent = true;
         self.words.over = Some(Box::new(cause));
+    }
+
+    /// The peer has aborted: no record is begun behind that.
+    // spec: E-16
+    fn silence(&mut self, cause: Cause) {
+        self.out.drop_batch();
+        self.batch = Batch::Empty;
+        self.words.silent = true;
+        self.shut(cause);
     }
 
     /// Says no more: the session is over for this cause.
     pub(crate) fn shut(&mut self, cause: Cause) {
         self.words.over.get_or_insert_with(|| Box::new(cause));
+    }
+
+    /// Why no record is begun any more, and what was not sealed is dropped.
+    pub(crate) fn silenced(&self) -> Option<&Cause> {
+        self.words.over.as_deref().filter(|_over| self.words.silent)
     }
 
     /// Puts every answer that is owed into the open batch and seals it.
@@ -415,11 +430,15 @@ impl SendPath {
         if let Some(cause) = self.owed.abort.take()
             && !self.is_over()
         {
-            let code = cause.code().unwrap_or(Code::NONE);
-            let cause = *self.words.over.take().unwrap_or(cause);
-            self.abort(code, "", cause);
+            if matches!(*cause, Cause::PeerAborted { .. }) {
+                self.silence(*cause);
+            } else {
+                let code = cause.code().unwrap_or(Code::NONE);
+                let cause = *self.words.over.take().unwrap_or(cause);
+                self.abort(code, "", cause);
+            }
         }
-        if self.words.aborted {
+        if self.words.silent {
             return Ok(());
         }
         self.answer(now)?;
