@@ -29,7 +29,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::{
     close::Closing,
     transport::{Reader, Transport, Writer},
-    wakers::Wakers,
+    wakers::{Side, Wakers},
 };
 use crate::{
     proto::{
@@ -48,6 +48,8 @@ pub(super) struct Link {
     incoming: Mutex<Incoming>,
     mail: Mutex<Mail>,
     mail_waits: AtomicBool,
+    /// Which half could not look at the receiving side while it was held.
+    missed: Missed,
     pub(super) wakers: Wakers,
     flags: Flags,
     outcome: OnceLock<Box<Outcome>>,
@@ -66,6 +68,12 @@ pub(super) struct Fixed {
 struct Flags {
     split: AtomicBool,
     receiving: AtomicBool,
+}
+
+#[derive(Default)]
+struct Missed {
+    sender: AtomicBool,
+    receiver: AtomicBool,
 }
 
 pub(super) struct Outgoing {
@@ -96,6 +104,17 @@ pub(super) struct Held<'a> {
 /// Whoever lets go of the sending side looks at the mail once more: the half that posted something while
 /// it was held could not take it along, and may wait already.
 struct LookAgain<'a>(&'a Link);
+
+/// The receiving side, held.
+pub(super) struct HeldIncoming<'a> {
+    guard: MutexGuard<'a, Incoming>,
+    // Dropped behind the guard.
+    _missed: WakeMissed<'a>,
+}
+
+/// Whoever lets go of the receiving side wakes the half that meant to read and could not: it has
+/// registered nowhere, and nobody else may read for it.
+struct WakeMissed<'a>(&'a Link);
 
 /// What passes between the halves without waiting.
 struct Mail {
@@ -147,6 +166,15 @@ pub(super) fn now() -> Instant {
     tokio::time::Instant::now().into_std()
 }
 
+impl Missed {
+    fn of(&self, side: Side) -> &AtomicBool {
+        match side {
+            Side::Sender => &self.sender,
+            Side::Receiver => &self.receiver,
+        }
+    }
+}
+
 impl Fixed {
     pub(super) fn limits(&self) -> &Limits {
         self.config.limits()
@@ -193,6 +221,7 @@ impl Link {
                 used: now,
             }),
             mail_waits: AtomicBool::new(false),
+            missed: Missed::default(),
             wakers: Wakers::new(),
             flags: Flags::default(),
             outcome: OnceLock::new(),
@@ -220,12 +249,24 @@ impl Link {
         }
     }
 
-    pub(super) fn incoming(&self) -> MutexGuard<'_, Incoming> {
-        lock(&self.incoming)
+    pub(super) fn incoming(&self) -> HeldIncoming<'_> {
+        self.held_incoming(lock(&self.incoming))
     }
 
-    pub(super) fn try_incoming(&self) -> Option<MutexGuard<'_, Incoming>> {
-        try_lock(&self.incoming)
+    /// If the receiving side is held, `side` is woken when it is let go; it must have registered for news.
+    pub(super) fn try_incoming(&self, side: Side) -> Option<HeldIncoming<'_>> {
+        let guard = try_lock(&self.incoming).or_else(|| {
+            self.missed.of(side).store(true, Ordering::SeqCst);
+            try_lock(&self.incoming)
+        });
+        guard.map(|guard| self.held_incoming(guard))
+    }
+
+    fn held_incoming<'a>(&'a self, guard: MutexGuard<'a, Incoming>) -> HeldIncoming<'a> {
+        HeldIncoming {
+            guard,
+            _missed: WakeMissed(self),
+        }
     }
 
     pub(super) fn life(&self) -> Life {
@@ -259,6 +300,11 @@ impl Link {
     /// Marks that a future of the receiving half waits, so that the other half leaves reading to it.
     pub(super) fn set_receiving(&self, receiving: bool) {
         self.flags.receiving.store(receiving, Ordering::SeqCst);
+    }
+
+    /// Whether the receiving half waits for input and has not been told of any that it has not looked at.
+    fn is_read_by_receiver(&self) -> bool {
+        self.flags.receiving.load(Ordering::SeqCst) && !self.wakers.read.is_unanswered()
     }
 
     /// Puts notices where whoever writes next finds them.
@@ -335,6 +381,31 @@ impl Deref for Held<'_> {
 impl DerefMut for Held<'_> {
     fn deref_mut(&mut self) -> &mut Outgoing {
         &mut self.guard
+    }
+}
+
+impl Deref for HeldIncoming<'_> {
+    type Target = Incoming;
+
+    fn deref(&self) -> &Incoming {
+        &self.guard
+    }
+}
+
+impl DerefMut for HeldIncoming<'_> {
+    fn deref_mut(&mut self) -> &mut Incoming {
+        &mut self.guard
+    }
+}
+
+impl Drop for WakeMissed<'_> {
+    fn drop(&mut self) {
+        for side in Side::BOTH {
+            let missed = self.0.missed.of(side);
+            if missed.load(Ordering::SeqCst) && missed.swap(false, Ordering::SeqCst) {
+                self.0.wakers.news.wake(side);
+            }
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Two halves, one transport: whoever waits is woken, whichever task polled last.
 
+use core::sync::atomic::{AtomicBool, Ordering};
 use std::{
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Wake, Waker},
@@ -12,6 +13,10 @@ pub(super) enum Side {
     Receiver,
 }
 
+impl Side {
+    pub(super) const BOTH: [Self; 2] = [Self::Sender, Self::Receiver];
+}
+
 #[derive(Debug, Default)]
 struct Waiting {
     sender: Option<Waker>,
@@ -20,15 +25,22 @@ struct Waiting {
 
 /// Those who wait for one thing. Waking it wakes them all, once.
 #[derive(Debug, Default)]
-pub(super) struct Slot(Mutex<Waiting>);
+pub(super) struct Slot {
+    waiting: Mutex<Waiting>,
+    /// The receiver was woken and has not registered again.
+    unanswered: AtomicBool,
+}
 
 impl Slot {
     fn waiting(&self) -> std::sync::MutexGuard<'_, Waiting> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Must come before the thing is looked at, or a wake between the two is lost.
     pub(super) fn register(&self, side: Side, waker: &Waker) {
+        if side == Side::Receiver {
+            self.unanswered.store(false, Ordering::SeqCst);
+        }
         let mut waiting = self.waiting();
         let place = match side {
             Side::Sender => &mut waiting.sender,
@@ -47,9 +59,29 @@ impl Slot {
         }
     }
 
+    /// Whether the receiver was woken and its future has not been polled since: it may never be.
+    pub(super) fn is_unanswered(&self) -> bool {
+        self.unanswered.load(Ordering::SeqCst)
+    }
+
+    /// Wakes one side alone.
+    pub(super) fn wake(&self, side: Side) {
+        let mut waiting = self.waiting();
+        let waker = match side {
+            Side::Sender => waiting.sender.take(),
+            Side::Receiver => waiting.receiver.take(),
+        };
+        drop(waiting);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
     pub(super) fn wake_all(&self) {
+        self.unanswered.store(true, Ordering::SeqCst);
         let Waiting { sender, receiver } = core::mem::take(&mut *self.waiting());
-        for waker in [sender, receiver].into_iter().flatten() {
+        // The receiver first, so that it finds what came before the sender reads for it.
+        for waker in [receiver, sender].into_iter().flatten() {
             waker.wake();
         }
     }

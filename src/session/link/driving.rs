@@ -3,7 +3,7 @@
 use core::{sync::atomic::Ordering, time::Duration};
 use std::{task::Waker, time::Instant};
 
-use super::{Link, READ_FIRST, Read, lock, try_lock};
+use super::{Link, READ_FIRST, Read, lock};
 use crate::{
     proto::{Cause, TimeLimit},
     session::wakers::Side,
@@ -30,16 +30,19 @@ impl Link {
             if self.write(&mut outgoing, now).is_ready() {
                 self.wakers.write.forget(side);
             }
+        } else {
+            // Whoever holds it wakes us when it lets go.
+            self.mail_waits.store(true, Ordering::SeqCst);
         }
         self.serve(side, waker, now);
         self.clock(side, waker, now)
     }
 
     fn drive_reading(&self, side: Side, waker: &Waker, now: Instant) {
-        let Some(mut incoming) = try_lock(&self.incoming) else {
+        let Some(mut incoming) = self.try_incoming(side) else {
             return;
         };
-        if side == Side::Sender && self.flags.receiving.load(Ordering::SeqCst) {
+        if side == Side::Sender && self.is_read_by_receiver() {
             self.wakers.read.forget(side);
             return;
         }
@@ -88,7 +91,7 @@ impl Link {
         if next.passed(stall_at, now) {
             self.time_out(TimeLimit::WriteStall);
         }
-        if let Some(mut incoming) = try_lock(&self.incoming)
+        if let Some(mut incoming) = self.try_incoming(side)
             && incoming.path.failure().is_none()
         {
             if next.passed(incoming.path.idle_at(), now) {
@@ -101,14 +104,20 @@ impl Link {
             }
         }
         self.age(&mut next, now);
-        self.release(&mut next, now);
+        self.release(side, &mut next, now);
         self.serve(side, waker, now);
         next.0
     }
 
     fn time_out(&self, limit: TimeLimit) {
-        self.incoming().path.fail(Cause::Timeout(limit));
+        let mut incoming = self.incoming();
         let mut outgoing = self.outgoing();
+        if lock(&self.mail).stalled.is_none() {
+            // The other half has written meanwhile.
+            return;
+        }
+        incoming.path.fail(Cause::Timeout(limit));
+        drop(incoming);
         // The transport takes nothing: there is no last word.
         outgoing.writer = None;
         lock(&self.mail).stalled = None;
@@ -116,8 +125,10 @@ impl Link {
     }
 
     fn ping(&self, now: Instant) {
-        if let Some(mut outgoing) = self.try_outgoing() {
-            let _over = outgoing.path.keep_alive(now);
+        let mut outgoing = self.outgoing();
+        let _over = outgoing.path.keep_alive(now);
+        // One that may not be sent is not tried again and again.
+        if outgoing.path.is_pinging() {
             lock(&self.mail).pinging = true;
             self.mail_waits.store(true, Ordering::SeqCst);
         }
@@ -137,10 +148,8 @@ impl Link {
         }
         if !life.expired && next.passed(expire_at, now) {
             self.with_life(|life| life.expired = true);
-            if let Some(mut outgoing) = self.try_outgoing() {
-                let _over = outgoing.path.finish(Code::EXPIRED, "", now);
-                self.mail_waits.store(true, Ordering::SeqCst);
-            }
+            let _over = self.outgoing().path.finish(Code::EXPIRED, "", now);
+            self.mail_waits.store(true, Ordering::SeqCst);
             self.wakers.news.wake_all();
         }
         let end_at = expire_at.and_then(|at| at.checked_add(self.fixed.limits().end));
@@ -167,8 +176,8 @@ impl Link {
         self.wakers.news.wake_all();
     }
 
-    fn release(&self, next: &mut Next, now: Instant) {
-        if let Some(mut incoming) = try_lock(&self.incoming)
+    fn release(&self, side: Side, next: &mut Next, now: Instant) {
+        if let Some(mut incoming) = self.try_incoming(side)
             && incoming.path.owns_memory()
             && next.passed(incoming.used.checked_add(RELEASE_AFTER), now)
         {
