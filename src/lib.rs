@@ -16,6 +16,8 @@
 #[cfg(feature = "serde")]
 pub mod codec;
 mod error;
+#[cfg(all(fuzzing, debug_assertions))]
+pub mod fuzzing;
 pub mod manual;
 #[cfg(feature = "net")]
 pub mod net;

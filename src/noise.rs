@@ -2,8 +2,27 @@
 
 mod cipher;
 mod exchange;
+#[cfg(all(fuzzing, debug_assertions))]
+pub(crate) mod fuzzing;
 mod key;
 mod key_text;
+#[cfg(duologue_ledger)]
+mod ledger;
+#[cfg(not(duologue_ledger))]
+mod ledger {
+    //! Nothing is written down outside the tests that ask for it.
+
+    #[derive(Clone, Copy)]
+    pub(super) struct KeyId;
+
+    impl KeyId {
+        pub(super) fn of(_key: &[u8; 32]) -> Self {
+            Self
+        }
+
+        pub(super) fn seals(self, _counter: u64) {}
+    }
+}
 mod provider;
 mod resolver;
 mod suite;
@@ -22,4 +41,8 @@ pub(crate) use exchange::{Exchange, Role, Setup};
 pub use key::{Psk, PublicKey, RandomError, SecretKey};
 pub use key_text::KeyTextError;
 pub use provider::Provider;
+#[cfg(test)]
+pub(crate) use provider::fixed::{Choices, Fixed, opener, sealer};
+#[cfg(test)]
+pub(crate) use suite::noise_name;
 pub use suite::{Pattern, Suite};

@@ -5,6 +5,8 @@
 mod clock;
 mod config;
 mod credit;
+#[cfg(all(fuzzing, debug_assertions))]
+pub(crate) mod fuzzing;
 mod handshake;
 mod handshake_error;
 mod judge;
@@ -17,6 +19,8 @@ mod send;
 mod send_error;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod vectors;
 
 pub(crate) use config::Limits;
 pub use config::{Config, ConfigError};

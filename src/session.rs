@@ -1,8 +1,12 @@
 //! Sessions: the only layer that awaits. It drives the protocol over any byte stream.
 
 mod close;
+#[cfg(feature = "tracing")]
+pub(crate) mod events;
 mod handshake;
 mod link;
+#[cfg(not(feature = "tracing"))]
+pub(crate) mod no_events;
 mod pump;
 mod receiver;
 mod sender;
@@ -19,6 +23,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
 
+#[cfg(not(feature = "tracing"))]
+pub(crate) use self::no_events as events;
 #[cfg(feature = "serde")]
 pub use self::typed::{Typed, TypedReceiveError, TypedSendError};
 use self::{link::Link, transport::Transport};
@@ -422,6 +428,8 @@ impl Session {
     }
 
     /// Waits until the session is over, and ends nothing by itself; see [`Sender::wait_outcome`].
+    ///
+    /// It never ends while messages wait: receive them first, or beside it in a half of their own.
     ///
     /// # Cancel safety
     ///

@@ -2,6 +2,8 @@
 
 mod code;
 mod frame;
+#[cfg(all(fuzzing, debug_assertions))]
+pub(crate) mod fuzzing;
 mod hello;
 mod limits;
 mod params;
@@ -18,4 +20,6 @@ pub(crate) use hello::{HELLO, Hello, HelloFault, Refusal, STATUS_ACCEPT};
 pub(crate) use limits::*;
 pub(crate) use params::Params;
 pub(crate) use record::{HEADER, Kind, OVERHEAD, record_length, split_kind};
+#[cfg(test)]
+pub(crate) use varint::{put as put_varint, take as take_varint};
 pub use violation::Violation;

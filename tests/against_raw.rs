@@ -13,7 +13,8 @@ use duologue::{
     Sent, Session, accept, connect,
 };
 use raw_peer::handshake::public_key;
-use raw_peer::{Options, Pattern, RawFrame, RawParams, RawRecord, Suite};
+use raw_peer::wire::with_length;
+use raw_peer::{Options, Pattern, RawFrame, RawHandshake, RawParams, RawRecord, Suite};
 use raw_tokio::{Heard, RawPeer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
@@ -273,6 +274,8 @@ async fn every_violation_names_its_clause_after_what_was_whole_before() {
             panic!("{clause}: {error}");
         };
         assert_eq!(violation.clause(), clause, "{records:02x?}");
+        let said = violation.to_string();
+        assert!(said.contains(&format!("(clause {clause})")), "{said}");
         tokio::spawn(async move { ours.close().await });
         let code = loop {
             match raw.next().await {
@@ -367,6 +370,30 @@ async fn an_answer_that_is_owed_leaves_although_we_never_send() {
     assert!(heard.contains(&RawFrame::Pong(*b"pingping")), "{heard:?}");
     assert!(heard.contains(&RawFrame::Receipt(1)), "{heard:?}");
     waiting.abort();
+}
+
+#[tokio::test]
+async fn an_abort_is_not_answered() {
+    // spec: E-9, E-16
+    let (mut ours, mut raw) = established(&config(false)).await;
+    let last_words = [
+        RawFrame::Message(b"m".to_vec()),
+        RawFrame::ReceiptRequest,
+        RawFrame::Ping([0; 8]),
+        RawFrame::Abort(9, b"fire".to_vec()),
+    ];
+    raw.send_frames(&last_words).await.unwrap();
+    assert_eq!(ours.recv().await.unwrap().as_deref(), Some(&b"m"[..]));
+    let (outcome, heard) = tokio::join!(ours.close(), async {
+        let heard = raw.next().await;
+        raw.transport.shutdown().await.unwrap();
+        heard
+    });
+    assert_eq!(heard, Heard::EndOfStream);
+    assert!(
+        matches!(outcome.cause, Cause::PeerAborted { .. }),
+        "{outcome}"
+    );
 }
 
 #[tokio::test]
@@ -518,8 +545,49 @@ async fn an_unknown_key_gets_refused_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn a_record_0_that_does_not_open_is_answered_by_its_proven_reader_alone() {
+    // spec: H-9, H-24, T-20
+    let config = config(false);
+    let (near, far) = duplex(1 << 20);
+    let raw = async {
+        let mut raw = RawPeer::initiate(near, options(Suite::AesGcm, Pattern::Xx))
+            .await
+            .unwrap();
+        raw.send_bytes(&[&[0, 40], [9; 40].as_slice()].concat())
+            .await
+            .unwrap();
+        (raw.next().await, raw.next().await)
+    };
+    let (answer, ours) = tokio::join!(raw, accept(far, &config));
+    let abort = RawFrame::Abort(3, Vec::new());
+    let abort = Heard::Record(RawRecord::Batch(vec![abort]));
+    assert_eq!(answer, (abort, Heard::EndOfStream));
+    assert_eq!(ours.unwrap_err(), HandshakeError::BadRecord);
+    // Before message 3 is verified there is nobody to tell.
+    let (near, far) = duplex(1 << 20);
+    let raw = async {
+        let mut near = near;
+        let mut raw = RawHandshake::initiator(options(Suite::AesGcm, Pattern::Xx));
+        let first = with_length(&raw.write_body().unwrap());
+        near.write_all(&first).await.unwrap();
+        let mut second = vec![0; 2 + 97];
+        near.read_exact(&mut second).await.unwrap();
+        raw.read_body(&second[2..]).unwrap();
+        let mut third = with_length(&raw.write_body().unwrap());
+        third[9] ^= 1;
+        near.write_all(&third).await.unwrap();
+        let mut answer = Vec::new();
+        near.read_to_end(&mut answer).await.unwrap();
+        answer
+    };
+    let (answer, ours) = tokio::join!(raw, accept(far, &config));
+    assert_eq!(answer, b"");
+    assert_eq!(ours.unwrap_err(), HandshakeError::Failed);
+}
+
+#[tokio::test]
 async fn record_0_is_params_and_nothing_else() {
-    // spec: H-14, H-18, H-20
+    // spec: H-14, H-18, H-20, H-24
     let params = RawFrame::Params(RawParams::default().encode_bare());
     let wrong: Vec<Vec<u8>> = vec![
         RawRecord::Message(b"early".to_vec()).encode(),
@@ -544,5 +612,53 @@ async fn record_0_is_params_and_nothing_else() {
         let abort = RawFrame::Abort(3, Vec::new());
         assert_eq!(answer, Heard::Record(RawRecord::Batch(vec![abort])));
         assert!(matches!(ours.unwrap_err(), HandshakeError::Violation(_)));
+    }
+}
+
+#[tokio::test]
+async fn every_receipt_that_is_asked_for_comes_as_soon_as_it_can() {
+    // spec: T-17
+    let (mut ours, mut raw) = established(&config(false)).await;
+    let message = || RawFrame::Message(Vec::new());
+    let asked = [
+        vec![message(), RawFrame::ReceiptRequest],
+        vec![message(), message(), RawFrame::ReceiptRequest],
+        vec![message(), message(), RawFrame::ReceiptRequest],
+    ];
+    raw.send_frames(&asked.concat()).await.unwrap();
+    // Two of five messages stay untaken: the request between the first and the last is due all the same.
+    for _message in 0..3 {
+        ours.recv().await.unwrap().unwrap();
+    }
+    ours.flush().await.unwrap();
+    let mut told = 0;
+    while told < 3 {
+        for frame in frames(&mut raw).await {
+            let RawFrame::Receipt(taken) = frame else {
+                panic!("{frame:?}");
+            };
+            told = taken;
+        }
+    }
+    assert_eq!(told, 3);
+}
+
+#[tokio::test]
+async fn a_message_that_is_too_large_has_not_arrived() {
+    // spec: T-8, E-10
+    for records in [
+        vec![RawRecord::Message(vec![0; 2_001])],
+        vec![
+            RawRecord::Piece(vec![0; 2_000]),
+            RawRecord::Message(vec![0; 1]),
+        ],
+    ] {
+        let (mut ours, mut raw) = established(&config(false).max_message(2_000)).await;
+        for record in &records {
+            raw.send(record).await.unwrap();
+        }
+        let received = ours.recv().await;
+        let none = matches!(received, Err(ReceiveError::Truncated { arrived: 0, .. }));
+        assert!(none, "{received:?}");
     }
 }

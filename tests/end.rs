@@ -505,3 +505,102 @@ async fn what_is_unacknowledged_behind_the_peers_end_is_not_taken() {
         "{b}"
     );
 }
+
+#[tokio::test]
+async fn the_outcome_of_a_broken_session_waits_for_what_came_before() {
+    // spec: E-9, E-12
+    let (alice, mut bob) = pair().await;
+    let (mut sender, mut receiver) = alice.split();
+    bob.send(b"one").await.unwrap();
+    bob.send(b"two").await.unwrap();
+    bob.abort(Code::application(1), "").await;
+    let closing = tokio::spawn(async move { sender.close().await });
+    for _turn in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert!(!closing.is_finished());
+    assert_eq!(receiver.recv().await.unwrap().as_deref(), Some(&b"one"[..]));
+    assert_eq!(receiver.recv().await.unwrap().as_deref(), Some(&b"two"[..]));
+    let outcome = closing.await.unwrap();
+    let Received::Truncated {
+        arrived: 2,
+        taken: 2,
+        ..
+    } = outcome.received
+    else {
+        panic!("{outcome}");
+    };
+    assert!(receiver.recv().await.is_err());
+}
+
+#[tokio::test]
+async fn nothing_is_delivered_behind_an_abort_of_our_own() {
+    // spec: E-12
+    let (alice, mut bob) = pair().await;
+    let (mut sender, mut receiver) = alice.split();
+    bob.send(b"one").await.unwrap();
+    bob.send(b"two").await.unwrap();
+    assert!(receiver.recv().await.unwrap().is_some());
+    let outcome = sender.abort(Code::application(1), "").await;
+    let Received::Truncated { taken: 1, .. } = outcome.received else {
+        panic!("{outcome}");
+    };
+    assert!(receiver.recv().await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_cannot_write_any_more_waits_without_spinning() {
+    // spec: L-3, L-4
+    let (alice, bob) = configs();
+    let (alice_writes, mut relay_reads) = duplex(65_536);
+    let (mut relay_writes, bob_reads) = duplex(65_536);
+    let (alice_reads, bob_writes) = duplex(65_536);
+    let relay = tokio::spawn(async move { copy(&mut relay_reads, &mut relay_writes).await });
+    let (alice, bob) = tokio::join!(
+        duologue::connect_halves(alice_reads, alice_writes, None, &alice),
+        duologue::accept_halves(bob_reads, bob_writes, &bob),
+    );
+    let (mut alice, _silent) = (alice.unwrap(), bob.unwrap());
+    relay.abort();
+    tokio::task::yield_now().await;
+    assert!(alice.send(b"nobody reads").await.is_err());
+    let mut polls = 0;
+    let mut waiting = pin!(alice.recv());
+    let received = poll_fn(|cx| {
+        polls += 1;
+        assert!(polls < 1_000, "polled for ever");
+        waiting.as_mut().poll(cx)
+    });
+    assert!(received.await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_peer_is_noticed_although_a_ping_is_out() {
+    // spec: L-3, L-4
+    let (mut alice, _silent) = pair().await;
+    alice.ping().await.unwrap();
+    let start = tokio::time::Instant::now();
+    let silent = tokio::time::timeout(Duration::from_secs(600), alice.recv()).await;
+    let ReceiveError::Truncated { cause, .. } = silent.expect("waits for ever").unwrap_err() else {
+        panic!("stopped");
+    };
+    assert_eq!(cause, Cause::Timeout(TimeLimit::Idle));
+    assert_eq!(start.elapsed().as_secs(), 60);
+}
+
+#[tokio::test]
+async fn what_is_fed_behind_the_outcome_is_refused_and_not_counted() {
+    // spec: E-12
+    let (mut alice, mut bob) = pair().await;
+    alice.send(b"one").await.unwrap();
+    let (aborted, received) = tokio::join!(bob.abort(Code::application(1), "enough"), alice.recv());
+    assert!(matches!(received, Err(ReceiveError::Truncated { .. })));
+    assert!(matches!(aborted.cause, Cause::LocalAbort { .. }));
+    let fed = alice.feed(b"two").await;
+    let over = matches!(&fed, Err(SendError::Over(Cause::PeerAborted { .. })));
+    assert!(over, "{fed:?}");
+    assert_eq!(alice.sent_count(), 1);
+    let outcome = alice.close().await;
+    let counted = matches!(outcome.sent, Sent::Unconfirmed { sent: 1, .. });
+    assert!(counted, "{outcome}");
+}

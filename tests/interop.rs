@@ -2,6 +2,8 @@
 //! and (when `tests/interop/run` says where it is) with a second implementation that was written from the
 //! specification alone.
 
+#![cfg(feature = "net")]
+
 use std::{process::Stdio, time::Duration};
 
 use duologue::{

@@ -52,8 +52,12 @@ fn check(files: &Files) -> BTreeSet<Violation> {
     let mut found: BTreeSet<_> = tree.violations.drain(..).collect();
     for source in &tree.sources {
         let text = &files[&source.file];
-        for line in size::unsafe_lines(text.parse().unwrap()) {
+        for line in size::lines_with("unsafe", text.parse().unwrap()) {
             found.insert(Violation::new(&source.file, line, "`unsafe`"));
+        }
+        // spec: L-13
+        for line in size::lines_with("SystemTime", text.parse().unwrap()) {
+            found.insert(Violation::new(&source.file, line, "`SystemTime` goes back"));
         }
         if source.test {
             continue;
@@ -158,6 +162,7 @@ fn the_table_allows_what_points_down_and_nothing_else() {
         ("manual", "wire noise proto"),
         ("session", "wire noise proto error codec manual"),
         ("net", "wire noise proto error codec manual session"),
+        ("fuzzing", "wire noise proto error codec manual session net"),
     ];
     for (from, allowed) in lower {
         for (to, _) in rules::RANKS {
@@ -221,4 +226,33 @@ fn documentation_and_tests_do_not_count_as_lines() {
     assert_eq!(check(&crate_of(text.clone())), BTreeSet::new());
     text.push_str("#[doc = \"Written as code.\"] const LAST: () = ();\n");
     assert_eq!(check(&crate_of(text)).len(), 1);
+}
+
+/// How many modules named `fuzzing` a file declares, gated and in all.
+fn seams(text: &str) -> (usize, usize) {
+    let gate = |attribute: &syn::Attribute| {
+        let list = attribute.meta.require_list().unwrap();
+        list.path.is_ident("cfg") && list.tokens.to_string() == "all (fuzzing , debug_assertions)"
+    };
+    let file = syn::parse_file(text).unwrap();
+    let seams = file.items.iter().filter_map(|item| match item {
+        syn::Item::Mod(item) if item.ident == "fuzzing" => Some(item.attrs.iter().any(gate)),
+        _ => None,
+    });
+    seams.fold((0, 0), |(gated, all), is| {
+        (gated + usize::from(is), all + 1)
+    })
+}
+
+#[test]
+fn the_way_past_the_cipher_exists_in_builds_of_fuzz_targets_only() {
+    // threat: 118
+    let files = read_directory(&directory("src"));
+    let found = files.values().map(|text| seams(text));
+    let found = found.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+    assert_eq!(found, (4, 4), "lib.rs, noise.rs, proto.rs, wire.rs");
+    let used = files.values().filter(|text| text.contains("cfg(fuzzing"));
+    assert_eq!(used.count(), 0, "one gate for all");
+    assert_eq!(seams("mod fuzzing;"), (0, 1));
+    assert_eq!(seams("#[cfg(fuzzing)] mod fuzzing;"), (0, 1));
 }

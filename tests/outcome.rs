@@ -2,6 +2,8 @@
 
 mod support;
 
+use core::time::Duration;
+
 use duologue::{Cause, Code, Event, ReceiveError, Received, Sent};
 use support::pair;
 
@@ -33,7 +35,7 @@ async fn waiting_for_the_outcome_neither_ends_nor_takes() {
     // spec: E-6, E-12
     let (mut alice, mut bob) = pair().await;
     alice.send(b"untaken").await.unwrap();
-    let waited = tokio::time::timeout(core::time::Duration::ZERO, bob.wait_outcome()).await;
+    let waited = tokio::time::timeout(Duration::ZERO, bob.wait_outcome()).await;
     assert!(waited.is_err() && bob.outcome().is_none());
     assert_eq!(alice.taken_count(), 0);
     bob.send(b"still open").await.unwrap();
@@ -61,22 +63,47 @@ async fn waiting_for_the_outcome_says_the_last_word_and_closes() {
 }
 
 #[tokio::test]
-async fn what_came_whole_is_received_after_the_outcome_too() {
-    // spec: E-9, T-20
-    let (mut alice, mut bob) = pair().await;
+async fn the_outcome_waits_for_what_came_whole_and_the_peer_does_not() {
+    // spec: E-9, T-20, L-14
+    let (mut alice, bob) = pair().await;
+    let (mut sender, mut receiver) = bob.split();
     alice.send(b"before").await.unwrap();
-    let aborted = alice.abort(Code::application(3), "enough");
-    let (_aborted, outcome) = tokio::join!(aborted, bob.wait_outcome());
+    let waiting = sender.wait_outcome();
+    let mut waiting = core::pin::pin!(waiting);
+    // Alice reads on until Bob's side has closed, although nobody has received yet.
+    tokio::select! {
+        outcome = &mut waiting => panic!("{outcome}"),
+        _aborted = alice.abort(Code::application(3), "enough") => {}
+    }
+    let received = async {
+        let message = receiver.recv().await.unwrap();
+        (message, receiver.recv().await)
+    };
+    let (outcome, (message, end)) = tokio::join!(waiting, received);
+    assert_eq!(message.as_deref(), Some(&b"before"[..]));
+    assert!(
+        matches!(end, Err(ReceiveError::Truncated { .. })),
+        "{end:?}"
+    );
     let Received::Truncated { arrived, taken, .. } = outcome.received else {
         panic!("{outcome}");
     };
-    assert_eq!((arrived, taken), (1, 0));
-    assert_eq!(bob.recv().await.unwrap().as_deref(), Some(&b"before"[..]));
-    assert!(matches!(
-        bob.recv().await,
-        Err(ReceiveError::Truncated { .. })
-    ));
-    assert_eq!(bob.outcome(), Some(&outcome));
+    assert_eq!((arrived, taken), (1, 1));
+}
+
+#[tokio::test]
+async fn an_end_behind_a_message_in_one_record_is_the_whole_end() {
+    // spec: E-8
+    let (mut alice, mut bob) = pair().await;
+    alice.finish().await.unwrap();
+    assert_eq!(bob.recv().await.unwrap(), None);
+    bob.feed(b"one").await.unwrap();
+    bob.finish().await.unwrap();
+    assert!(alice.recv().await.unwrap().is_some());
+    // Nobody asks for another message: that there is none is known.
+    let (a, b) = tokio::join!(alice.wait_outcome(), bob.wait_outcome());
+    assert!(matches!(a.cause, Cause::Finished { .. }), "{a}");
+    assert_eq!(b.sent, Sent::Delivered(1));
 }
 
 #[tokio::test]
@@ -123,4 +150,44 @@ async fn an_end_in_the_record_of_the_last_message_is_told_behind_it() {
     assert_eq!(bob.peer_end(), None);
     assert!(bob.recv().await.unwrap().is_some());
     assert_eq!(bob.peer_end().unwrap().code, Code::GOING_AWAY);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_announced_end_is_counted_from_when_the_announcement_came() {
+    // spec: T-18
+    let (mut alice, mut bob) = pair().await;
+    let began = tokio::time::Instant::now();
+    alice.drain(Duration::from_secs(30)).await.unwrap();
+    bob.attend(tokio::time::sleep(Duration::from_secs(20)))
+        .await;
+    let Event::Draining { deadline, .. } = bob.recv_event().await.unwrap() else {
+        panic!("the announcement comes first");
+    };
+    let told = deadline.saturating_duration_since(began.into_std());
+    assert_eq!(told, Duration::from_secs(30));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_is_only_attended_closes_behind_its_last_word() {
+    // spec: L-14
+    let (mut alice, mut bob) = pair().await;
+    bob.send(b"untaken").await.unwrap();
+    let began = tokio::time::Instant::now();
+    let busy = alice.attend(tokio::time::sleep(Duration::from_secs(60)));
+    let aborted = async {
+        bob.abort(Code::application(1), "enough").await;
+        began.elapsed()
+    };
+    // Whoever aborts reads on for two seconds, unless the other closes before.
+    let ((), took) = tokio::join!(busy, aborted);
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    assert_eq!(
+        alice.recv().await.unwrap().as_deref(),
+        Some(&b"untaken"[..])
+    );
+    let outcome = alice.close().await;
+    let Received::Truncated { arrived, taken, .. } = outcome.received else {
+        panic!("{outcome}");
+    };
+    assert_eq!((arrived, taken), (1, 1));
 }

@@ -2,6 +2,7 @@
 
 mod expect;
 mod setup;
+mod watch;
 
 use crate::case::{Fail, Line, Run, Verdict};
 use crate::control::{Command, Fields};
@@ -15,6 +16,7 @@ pub use expect::wrong;
 pub use setup::{KIT_SECRET, PSK, Setup, TARGET_SECRET};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
+use watch::Watch;
 
 /// What the target says, as a case looks at it. Messages are whole, however they travelled.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,6 +61,7 @@ pub struct Conversation<'a> {
     pub params: RawParams,
     heard: VecDeque<Heard>,
     pieces: Option<Vec<u8>>,
+    watch: Watch,
     /// How many messages have come.
     pub came: u64,
     /// The size of the largest plaintext that has come.
@@ -100,6 +103,7 @@ impl<'a> Conversation<'a> {
             params: RawParams::default(),
             heard: VecDeque::new(),
             pieces: None,
+            watch: Watch::default(),
             came: 0,
             largest: 0,
             transcript: Vec::new(),
@@ -196,6 +200,7 @@ impl<'a> Conversation<'a> {
         self.note("->", format!("a flood of up to {most} bytes"));
         while sent < most {
             let bytes = self.live()?.seal(record);
+            self.watch.said(record);
             let until = self.until(Duration::from_millis(600));
             let Some(link) = &mut self.link else {
                 break;
@@ -238,6 +243,7 @@ impl<'a> Conversation<'a> {
     /// Sends a record.
     pub fn put(&mut self, record: &RawRecord) -> Run {
         let sealed = self.live()?.seal(record);
+        self.watch.said(record);
         self.note("->", show(record));
         self.write(&sealed);
         Ok(())
@@ -253,6 +259,7 @@ impl<'a> Conversation<'a> {
         let mut bytes = Vec::new();
         for frame in frames {
             bytes.extend(self.live()?.seal_frames(std::slice::from_ref(frame)));
+            self.watch.said_frame(frame);
         }
         let first = frames.first().map(|frame| format!("{frame:?}"));
         let text = format!(
@@ -270,6 +277,16 @@ impl<'a> Conversation<'a> {
         self.say(&[RawFrame::Rekey])?;
         self.live()?.rekey_send();
         Ok(())
+    }
+
+    /// Messages that the case seals by itself, and that may arrive.
+    pub fn seals_messages(&mut self, count: u64) {
+        self.watch.sent += count;
+    }
+
+    /// What the target may never say, whatever the case is about (spec: section 8).
+    pub fn foul(&self) -> Option<String> {
+        self.watch.foul().map(str::to_owned)
     }
 
     /// Ends our direction of the transport.
@@ -361,6 +378,7 @@ impl<'a> Conversation<'a> {
     fn sort(&mut self, plaintext: &[u8]) {
         self.largest = self.largest.max(plaintext.len());
         let record = RawRecord::parse(plaintext);
+        self.watch.record(&record, Instant::now());
         match &record {
             Ok(record) => self.note("<-", show(record)),
             Err(rule) => self.note("<-", format!("malformed: {rule}")),

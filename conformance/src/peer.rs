@@ -404,6 +404,9 @@ impl Peer {
         if self.has("forgets-earlier") {
             self.inbox.clear();
         }
+        if !self.established && self.has("silent-record-zero") {
+            return self.give_up("a fault", now);
+        }
         self.abort(fault.code, "", now);
     }
 

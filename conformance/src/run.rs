@@ -209,6 +209,10 @@ fn attempt(plan: &Plan, case: &Case, target: &mut Target) -> Attempt {
     // Whatever a target says, a fault of the kit ends one case and not the run.
     let result = catch_unwind(AssertUnwindSafe(|| (case.action)(&mut conversation)));
     let result = result.unwrap_or_else(|_| Err(Fail::Kit("the case panicked".into())));
+    let result = match (result, conversation.foul()) {
+        (Ok(()), Some(foul)) => Err(Fail::Behaviour(format!("by the way, {foul}"))),
+        (result, _) => result,
+    };
     conversation.finish();
     let transcript = std::mem::take(&mut conversation.transcript);
     (result, conversation.close, transcript, conversation.lost)

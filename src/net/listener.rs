@@ -287,6 +287,7 @@ impl Listener {
         // spec: L-8
         if let Err(excess) = self.gate.admit(Source::of(origin), now) {
             self.counts.turned_away = self.counts.turned_away.saturating_add(1);
+            session::events::turned_away(origin, &excess);
             return Err(Arrival::refused(origin, Refused::Excess(excess)));
         }
         let config = self.config.clone();

@@ -4,7 +4,10 @@ use core::fmt;
 
 use zeroize::Zeroizing;
 
-use super::provider::{Aead, AeadKind, Nonce, Provider, Refused};
+use super::{
+    ledger::KeyId,
+    provider::{Aead, AeadKind, Nonce, Provider, Refused},
+};
 
 /// Bytes of an authentication tag.
 pub(crate) const TAG: usize = 16;
@@ -20,6 +23,7 @@ struct Key {
     provider: Provider,
     kind: AeadKind,
     aead: Box<dyn Aead>,
+    id: KeyId,
     counter: u64,
     /// Records under the present key.
     records: u64,
@@ -31,6 +35,7 @@ impl Key {
             provider,
             kind,
             aead: provider.backend().aead(kind, key)?,
+            id: KeyId::of(key),
             counter: 0,
             records: 0,
         })
@@ -59,6 +64,7 @@ impl Key {
             .backend()
             .aead(self.kind, key)
             .map_err(|_refused| BadRecord)?;
+        self.id = KeyId::of(key);
         self.records = 0;
         Ok(())
     }
@@ -102,6 +108,7 @@ impl Sealer {
         if self.failed {
             return Err(BadRecord);
         }
+        self.key.id.seals(self.key.counter);
         self.key.next()
     }
 
@@ -112,6 +119,7 @@ impl Sealer {
     }
 
     pub(crate) fn rekey(&mut self) -> Result<(), BadRecord> {
+        self.key.id.seals(LAST);
         let rekeyed = self.key.rekey().is_ok();
         self.settle(rekeyed)
     }
@@ -174,6 +182,12 @@ impl Opener {
 
     pub(crate) fn records(&self) -> u64 {
         self.key.records
+    }
+
+    /// As if so many records had been opened under the present key.
+    #[cfg(test)]
+    pub(crate) fn pretend_records(&mut self, records: u64) {
+        self.key.records = records;
     }
 }
 

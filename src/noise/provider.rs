@@ -77,6 +77,11 @@ pub(super) trait Backend: Send + Sync {
     fn name(&self) -> &'static str;
     fn public_key(&self, secret: &[u8; 32]) -> Result<[u8; 32], Refused>;
     fn dh(&self, secret: &[u8; 32], public: &[u8; 32]) -> Result<Zeroizing<[u8; 32]>, Refused>;
+    /// Makes a secret ready for more than one agreement, where that saves work.
+    fn prepare(&self, secret: &[u8; 32]) -> Option<Box<dyn Agree>> {
+        let _no_work_is_saved = secret;
+        None
+    }
     fn aead(&self, kind: AeadKind, key: &[u8; 32]) -> Result<Box<dyn Aead>, Refused>;
     fn kem_generate(&self) -> Result<Box<dyn KemSecret>, Refused>;
     /// Ciphertext into `out`; the shared secret comes back.
@@ -85,6 +90,12 @@ pub(super) trait Backend: Send + Sync {
         public: &[u8],
         out: &mut [u8],
     ) -> Result<Zeroizing<[u8; 32]>, Refused>;
+}
+
+/// A secret that is ready for agreements, wiped on drop.
+pub(super) trait Agree: Send + Sync {
+    fn public_key(&self) -> Result<[u8; 32], Refused>;
+    fn dh(&self, public: &[u8; 32]) -> Result<Zeroizing<[u8; 32]>, Refused>;
 }
 
 /// A fresh ML-KEM-768 key pair, wiped on drop.

@@ -10,9 +10,9 @@ use snow::{
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use super::provider::{Aead, AeadKind, Backend, KemSecret};
+use super::provider::{Aead, AeadKind, Agree, Backend, KemSecret, Refused};
 
-/// ML-KEM-768: sizes of the encapsulation key and of the ciphertext (FIPS 203, table 3).
+/// ML-KEM-768: sizes of the encapsulation key and of the ciphertext (FIPS 203, table 3; spec: H-6).
 const KEM_PUBLIC: usize = 1184;
 const KEM_CIPHERTEXT: usize = 1088;
 
@@ -33,6 +33,7 @@ impl CryptoResolver for Resolver {
                 backend: self.backend,
                 known: self.known,
                 secret: Zeroizing::new([0; 32]),
+                ready: None,
                 public: [0; 32],
             })
         })
@@ -74,6 +75,7 @@ struct X25519 {
     backend: &'static dyn Backend,
     known: Option<[u8; 32]>,
     secret: Zeroizing<[u8; 32]>,
+    ready: Option<Box<dyn Agree>>,
     public: [u8; 32],
 }
 
@@ -93,10 +95,11 @@ impl Dh for X25519 {
     fn set(&mut self, secret: &[u8]) {
         if let Ok(secret) = <&[u8; 32]>::try_from(secret) {
             self.secret.copy_from_slice(secret);
+            self.ready = self.backend.prepare(secret);
             // A key that the provider refuses leaves the all-zero public key, whose DH is refused.
             self.public = match self.known.take() {
                 Some(known) => known,
-                None => self.backend.public_key(secret).unwrap_or_default(),
+                None => self.derive().unwrap_or_default(),
             };
         }
     }
@@ -104,10 +107,8 @@ impl Dh for X25519 {
     fn generate(&mut self, rng: &mut dyn Random) -> Result<(), Error> {
         // spec: H-5
         rng.try_fill_bytes(self.secret.as_mut_slice())?;
-        self.public = self
-            .backend
-            .public_key(&self.secret)
-            .map_err(|_refused| Error::Dh)?;
+        self.ready = self.backend.prepare(&self.secret);
+        self.public = self.derive().map_err(|_refused| Error::Dh)?;
         Ok(())
     }
 
@@ -121,10 +122,11 @@ impl Dh for X25519 {
 
     fn dh(&self, public: &[u8], out: &mut [u8]) -> Result<(), Error> {
         let public = public.first_chunk::<32>().ok_or(Error::Dh)?;
-        let shared = self
-            .backend
-            .dh(&self.secret, public)
-            .map_err(|_refused| Error::Dh)?;
+        let shared = match &self.ready {
+            Some(ready) => ready.dh(public),
+            None => self.backend.dh(&self.secret, public),
+        };
+        let shared = shared.map_err(|_refused| Error::Dh)?;
         // spec: H-4 (all bytes are looked at, whatever the first are)
         if bool::from(shared.ct_eq(&[0; 32])) {
             return Err(Error::Dh);
@@ -133,6 +135,15 @@ impl Dh for X25519 {
             .ok_or(Error::Dh)?
             .copy_from_slice(shared.as_slice());
         Ok(())
+    }
+}
+
+impl X25519 {
+    fn derive(&self) -> Result<[u8; 32], Refused> {
+        match &self.ready {
+            Some(ready) => ready.public_key(),
+            None => self.backend.public_key(&self.secret),
+        }
     }
 }
 

@@ -173,7 +173,7 @@ impl fmt::Display for Pattern {
 
 /// The Noise protocol name, hashed as it stands.
 // spec: W-6
-pub(super) fn noise_name(pattern: Pattern, suite: Suite) -> String {
+pub(crate) fn noise_name(pattern: Pattern, suite: Suite) -> String {
     name_with(pattern, suite, &suite.to_string())
 }
 

@@ -200,3 +200,27 @@ fn a_mistyped_key_is_an_error_that_says_what_is_wrong() {
     assert_eq!(Psk::from_text(&psk.to_text()).unwrap().bytes(), psk.bytes());
     assert!(!format!("{key:?}{psk:?}").contains(&key.to_text()[6..]));
 }
+
+/// A source of randomness that has none.
+struct Dry;
+
+impl snow::types::Random for Dry {
+    fn try_fill_bytes(&mut self, _out: &mut [u8]) -> Result<(), snow::Error> {
+        Err(snow::Error::Rng)
+    }
+}
+
+#[test]
+fn without_randomness_there_is_no_ephemeral_key() {
+    // spec: H-5
+    use snow::{params::DHChoice, resolvers::CryptoResolver};
+    for provider in providers() {
+        let resolver = resolver::Resolver {
+            backend: provider.backend(),
+            known: None,
+        };
+        let mut key = resolver.resolve_dh(&DHChoice::Curve25519).unwrap();
+        assert!(key.generate(&mut Dry).is_err(), "{provider:?}");
+        assert!(key.generate(&mut *resolver.resolve_rng().unwrap()).is_ok());
+    }
+}

@@ -47,6 +47,10 @@ impl Clock {
         self.opened = now;
     }
 
+    pub(super) fn last_opened(&self) -> Instant {
+        self.opened
+    }
+
     /// We wait for input. After a time in which nobody looked, waiting begins anew: we were not reading.
     pub(super) fn wait(&mut self, now: Instant) {
         let since = match (self.waiting, self.idle) {
@@ -70,6 +74,11 @@ impl Clock {
 
     pub(super) fn idle_at(&self) -> Option<Instant> {
         self.silent_since()?.checked_add(self.idle?)
+    }
+
+    /// When waiting must be looked at again, or it counts as begun anew.
+    pub(super) fn look_at(&self) -> Option<Instant> {
+        self.waiting?.looked.checked_add(self.idle?.div_f32(2.0))
     }
 
     pub(super) fn ping_at(&self) -> Option<Instant> {

@@ -164,6 +164,10 @@ impl Handshake {
         })
     }
 
+    pub(crate) fn origin(&self) -> Origin {
+        self.common.origin
+    }
+
     /// What this handshake waits for, in words.
     #[must_use]
     pub fn waiting_for(&self) -> &'static str {
@@ -380,7 +384,7 @@ impl Common {
         output: &mut Vec<u8>,
         now: Instant,
     ) -> Result<Step> {
-        let theirs = match read_record0(body) {
+        let theirs = match read_record0(body, "H-14") {
             Ok(Record0::Params(params)) => params,
             Ok(Record0::Abort(code, reason)) => {
                 return Err(HandshakeError::Aborted { code, reason });
@@ -418,7 +422,7 @@ impl Common {
         output: &mut Vec<u8>,
         now: Instant,
     ) -> Result<Step> {
-        let theirs = match read_record0(body) {
+        let theirs = match read_record0(body, "H-15") {
             Ok(Record0::Params(params)) => params,
             Ok(Record0::Abort(code, reason)) => return Err(self.refused(code, reason)),
             Err(violation) => {

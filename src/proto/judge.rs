@@ -29,8 +29,6 @@ pub(super) struct Judge {
 struct Requests {
     oldest: u64,
     newest: u64,
-    /// There are others between the two, at places not kept.
-    between: bool,
 }
 
 #[derive(Debug, Default)]
@@ -101,19 +99,19 @@ impl Judge {
         Ok(())
     }
 
-    /// The last piece of a message earns as a message, and as a piece.
-    // spec: L-1
-    pub(super) fn last_piece(&mut self, length: usize) -> Judged<()> {
-        self.message_record()?;
-        self.credit.piece(length);
-        Ok(())
-    }
-
-    /// A whole message.
+    /// A message in a record or frame of its own, or the last piece of one.
     pub(super) fn message_record(&mut self) -> Judged<()> {
         self.open()?;
         self.arrived = self.arrived.saturating_add(1);
         self.credit.messages(1);
+        Ok(())
+    }
+
+    /// The last piece earns by its bytes like those before it.
+    // spec: L-1
+    pub(super) fn last_piece(&mut self, length: usize) -> Judged<()> {
+        self.message_record()?;
+        self.credit.piece(length);
         Ok(())
     }
 
@@ -295,17 +293,8 @@ impl Judge {
         self.open()?;
         self.pay()?;
         let newest = self.arrived;
-        let known = self.requests.unwrap_or(Requests {
-            oldest: newest,
-            newest,
-            between: false,
-        });
-        let third = known.oldest < known.newest && known.newest < newest;
-        self.requests = Some(Requests {
-            newest,
-            between: known.between || third,
-            ..known
-        });
+        let oldest = self.requests.map_or(newest, |requests| requests.oldest);
+        self.requests = Some(Requests { oldest, newest });
         self.answer(position.taken, position.stopped);
         Ok(())
     }
@@ -352,17 +341,12 @@ impl Judge {
         if stopped.is_some() || taken < requests.oldest {
             return;
         }
-        // The next one between may stand anywhere: an earlier answer than needed does no harm.
-        let next = if requests.between {
-            taken.saturating_add(1)
-        } else {
-            requests.newest
-        };
+        // Between the two ends of what is left may stand others: each further message is told at once.
         self.requests = Some(requests)
             .filter(|requests| requests.newest > taken)
-            .map(|requests| Requests {
-                oldest: next,
-                ..requests
+            .map(|Requests { newest, .. }| Requests {
+                oldest: taken.saturating_add(1),
+                newest,
             });
         self.notices.receipt = true;
         self.owe(taken);

@@ -62,7 +62,7 @@ struct Counts {
     taken: u64,
     stopped: Option<u64>,
     taking: Taking,
-    drain: Option<Duration>,
+    drain: Option<Instant>,
 }
 
 /// What [`ReceivePath::process`] came to.
@@ -155,7 +155,7 @@ impl ReceivePath {
         Processed::Busy
     }
 
-    // spec: T-20
+    // spec: T-20, E-16
     fn end_for(&mut self, cause: Cause) {
         self.judge.notices.abort = Some(Box::new(cause.clone()));
         self.assembly = Assembly::None;
@@ -209,7 +209,7 @@ impl ReceivePath {
 
     fn sort_batch(&mut self, body: Bytes, facts: &Facts) -> Result<(), Cause> {
         let mut rest = &*body;
-        let mut good = 0;
+        let mut end_of_messages = 0;
         let mut messages = 0_usize;
         let verdict = loop {
             if rest.is_empty() {
@@ -222,17 +222,17 @@ impl ReceivePath {
             match self.frame(&mut rest, facts) {
                 Ok(Verdict::Message) => {
                     messages = messages.saturating_add(1);
-                    // What stands behind the last message is not waited for.
-                    good = body.len().saturating_sub(rest.len());
+                    end_of_messages = body.len().saturating_sub(rest.len());
                 }
                 Ok(Verdict::Fine) => {}
                 Ok(other) => break Ok(other),
                 Err(cause) => break Err(cause),
             }
         };
-        // Messages before a fault are whole and stay.
+        // Messages before a fault are whole and stay; what stands behind the last of them need not.
         if messages > 0 && self.counts.stopped.is_none() {
-            self.keep(Item::Batch(body.slice(..good)), good);
+            let kept = body.slice(..end_of_messages);
+            self.keep(Item::Batch(kept), end_of_messages);
         }
         match verdict? {
             Verdict::Rekey => self.opener.rekey().map_err(|_bad| Cause::Internal),
@@ -256,7 +256,9 @@ impl ReceivePath {
                 return Ok(Verdict::Fine);
             }
             Frame::Drain { milliseconds } => {
-                self.counts.drain = Some(Duration::from_millis(milliseconds));
+                let within = Duration::from_millis(milliseconds);
+                // Counted from when it came, whenever the application looks.
+                self.counts.drain = self.clock.last_opened().checked_add(within);
             }
             Frame::Message(message) if message.len() > self.max_message => {
                 return Err(Cause::Violation(Violation::too_large()));
@@ -392,8 +394,8 @@ impl ReceivePath {
         self.judge.take_notices()
     }
 
-    /// The peer's announcement that it will end within this time; given out once.
-    pub fn draining(&mut self) -> Option<Duration> {
+    /// By when the peer has announced that it will end; given out once.
+    pub fn draining(&mut self) -> Option<Instant> {
         self.counts.drain.take()
     }
 
@@ -494,6 +496,18 @@ impl ReceivePath {
     pub fn owns_memory(&self) -> bool {
         let kept = self.input.capacity().max(self.spare.capacity());
         kept.max(self.queue.capacity()) > 0
+    }
+
+    #[cfg(test)]
+    pub(super) fn opener(&mut self) -> &mut Opener {
+        &mut self.opener
+    }
+
+    /// When [`ReceivePath::waits`] must be called again at the latest: a longer silence of ours counts as
+    /// time in which we were not reading.
+    #[must_use]
+    pub fn look_at(&self) -> Option<Instant> {
+        self.clock.look_at()
     }
 
     /// Gives memory back while no part of a record waits in it.

@@ -67,8 +67,10 @@ struct Words {
     requested: u64,
     request_due: bool,
     drained: bool,
-    /// No record is begun any more.
-    silent: bool,
+    /// A DRAIN for this time waits for credit.
+    drain_due: Option<Instant>,
+    /// Our ABORT was said or the peer's was read: no record follows.
+    aborted: bool,
     over: Option<Box<Cause>>,
     ping_at: Option<Instant>,
     round_trip: Option<Duration>,
@@ -319,7 +321,7 @@ impl SendPath {
         let spent = self.sealer.records().saturating_add(1) >= records || self.key.bytes >= bytes;
         let old = now.saturating_duration_since(self.key.since) >= age;
         let must = self.sealer.records() >= wire::REKEY_RECORDS.saturating_sub(16);
-        if !(spent || old || self.key.asked) || self.words.silent {
+        if !(spent || old || self.key.asked) || self.words.aborted {
             return false;
         }
         let paid = if self.key.asked {
@@ -389,7 +391,7 @@ impl SendPath {
     /// Ends the session at once, with one ABORT behind what is sealed; what is not is dropped.
     // spec: E-9
     pub fn abort(&mut self, code: Code, reason: &str, cause: Cause) {
-        if self.words.silent || self.words.over.is_some() {
+        if self.words.aborted || self.words.over.is_some() {
             return;
         }
         self.out.drop_batch();
@@ -398,17 +400,17 @@ impl SendPath {
         self.out.push(&self.scratch, &[]);
         self.batch = Batch::Empty;
         let _unsaid = self.out.seal(&mut self.sealer, None);
-        self.words.silent = true;
+        self.words.aborted = true;
         self.words.over = Some(Box::new(cause));
     }
 
-    /// The peer has aborted: no record is begun behind that.
+    /// What is sealed still leaves; what is owed or open is dropped.
     // spec: E-16
-    fn silence(&mut self, cause: Cause) {
+    fn fall_silent(&mut self, cause: Cause) {
         self.out.drop_batch();
         self.batch = Batch::Empty;
-        self.words.silent = true;
-        self.shut(cause);
+        self.words.aborted = true;
+        self.words.over = Some(Box::new(cause));
     }
 
     /// Says no more: the session is over for this cause.
@@ -416,9 +418,10 @@ impl SendPath {
         self.words.over.get_or_insert_with(|| Box::new(cause));
     }
 
-    /// Why no record is begun any more, and what was not sealed is dropped.
+    /// Why messages that were taken over may have been dropped unsealed. Behind our END the outcome tells.
     pub(crate) fn silenced(&self) -> Option<&Cause> {
-        self.words.over.as_deref().filter(|_over| self.words.silent)
+        let silent = self.words.aborted && self.words.end.is_none();
+        self.words.over.as_deref().filter(|_over| silent)
     }
 
     /// Puts every answer that is owed into the open batch and seals it.
@@ -430,15 +433,14 @@ impl SendPath {
         if let Some(cause) = self.owed.abort.take()
             && !self.is_over()
         {
-            if matches!(*cause, Cause::PeerAborted { .. }) {
-                self.silence(*cause);
-            } else {
-                let code = cause.code().unwrap_or(Code::NONE);
-                let cause = *self.words.over.take().unwrap_or(cause);
-                self.abort(code, "", cause);
+            let code = cause.code();
+            let cause = *self.words.over.take().unwrap_or(cause);
+            match code {
+                Some(code) => self.abort(code, "", cause),
+                None => self.fall_silent(cause),
             }
         }
-        if self.words.silent {
+        if self.words.aborted {
             return Ok(());
         }
         self.answer(now)?;

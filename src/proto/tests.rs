@@ -437,3 +437,97 @@ fn another_pre_shared_key_or_context_fails_without_an_answer() {
         "{b:?}"
     );
 }
+
+#[test]
+fn nothing_is_said_behind_the_peers_abort() {
+    // spec: E-16
+    let Pair {
+        mut alice,
+        mut bob,
+        now,
+    } = pair();
+    send(&mut bob, b"not sealed yet", now);
+    send(&mut alice, b"1", now);
+    alice.send.request_receipt(now).unwrap();
+    alice.send.ping(now).unwrap();
+    alice.send.flush(now).unwrap();
+    let cause = Cause::LocalAbort { code: Code::NONE };
+    alice.send.abort(Code::INTERNAL, "fire", cause);
+    carry(&mut alice, &mut bob, now);
+    assert!(take(&mut bob, now).is_some());
+    bob.send.flush(now).unwrap();
+    bob.send.abort(Code::NONE, "", Cause::Dropped);
+    assert_eq!(bob.send.pending(), b"");
+    let refused = bob.send.offer(b"m", &mut Progress::default(), now);
+    let Err(SendError::Over(Cause::PeerAborted { code, reason })) = refused else {
+        panic!("{refused:?}");
+    };
+    assert_eq!((code, reason.as_str()), (Code::INTERNAL, "fire"));
+}
+
+#[test]
+fn a_key_opens_so_many_records_and_no_more() {
+    // spec: T-11
+    let most = crate::wire::OPENED_RECORDS;
+    for (opened, ends) in [(most - 1, false), (most, true), (most + 1, true)] {
+        let Pair {
+            mut alice,
+            mut bob,
+            now,
+        } = pair();
+        bob.receive.opener().pretend_records(opened);
+        send(&mut alice, b"1", now);
+        carry(&mut alice, &mut bob, now);
+        assert_eq!(take(&mut bob, now).is_none(), ends, "{opened}");
+        let clause = match bob.receive.failure() {
+            Some(Cause::Violation(violation)) => Some(violation.clause()),
+            None => None,
+            Some(other) => panic!("{other}"),
+        };
+        assert_eq!(clause, ends.then_some("T-11"), "{opened}");
+    }
+}
+
+#[test]
+fn a_claimed_length_reserves_nothing() {
+    // spec: W-4; threat: 36
+    let Pair { mut bob, now, .. } = pair();
+    bob.receive.input().extend([0xff, 0xff]);
+    let facts = bob.send.facts();
+    let processed = bob.receive.process(&facts, now, 1);
+    assert_eq!(processed, Processed::NeedInput);
+    assert!(bob.receive.input().capacity() < 1_024);
+}
+
+#[test]
+fn a_key_that_was_replaced_counts_anew() {
+    // spec: T-11
+    let Pair {
+        mut alice,
+        mut bob,
+        now,
+    } = pair();
+    bob.receive
+        .opener()
+        .pretend_records(crate::wire::OPENED_RECORDS - 1);
+    alice.send.rekey_now(now).unwrap();
+    for text in [b"1", b"2"] {
+        send(&mut alice, text, now);
+        carry(&mut alice, &mut bob, now);
+        assert_eq!(take(&mut bob, now).as_deref(), Some(&text[..]));
+    }
+}
+
+#[test]
+fn a_configuration_keeps_within_what_a_key_may_seal() {
+    // spec: T-11
+    let (records, bytes) = (1 << 20, 64 << 30);
+    for (by, fits) in [(0, true), (1, false)] {
+        let hour = Duration::from_secs(3_600);
+        let (alice, bob) = configs();
+        let checked = alice.rekey_after(records + by, bytes, hour).check();
+        assert_eq!(checked.is_ok(), fits, "{records} + {by} records");
+        let checked = bob.rekey_after(records, bytes + by, hour).check();
+        assert_eq!(checked.is_ok(), fits, "{bytes} + {by} bytes");
+    }
+}

@@ -24,6 +24,8 @@ pub(super) struct Closing {
     pub(super) receiver_done: bool,
     sender_gone: bool,
     receiver_gone: bool,
+    /// An application wanted the end at once: what is untaken is not waited for.
+    aborted: bool,
     last_word: Option<LastWord>,
     released: bool,
 }
@@ -60,17 +62,21 @@ impl Link {
         let now = now();
         let mut next = self.drive(side, cx.waker(), now);
         if self.outcome().is_none() {
-            match self.settle_cause(now) {
+            match self.settle_cause(side, now) {
                 Some(cause) => {
-                    let incoming = self.incoming();
+                    let mut incoming = self.incoming();
                     let mut outgoing = self.outgoing();
-                    self.conclude(&incoming, &mut outgoing, cause);
+                    self.conclude(&mut incoming, &mut outgoing, cause);
                     drop((incoming, outgoing));
                     // What the conclusion wants said must leave too.
                     next = self.drive(side, cx.waker(), now);
                     self.wakers.news.wake_all();
                 }
                 None => {
+                    if self.is_over(now) {
+                        // Its outcome waits for the receiving half, the peer need not.
+                        let _parted = self.poll_parting(cx, side, &mut next);
+                    }
                     next = earlier(next, self.life().closing);
                     timer.set(next, cx);
                     return Poll::Pending;
@@ -80,34 +86,60 @@ impl Link {
         let Some(outcome) = self.outcome() else {
             return Poll::Pending;
         };
-        let mut closing = self.closing();
-        let Closing {
-            last_word,
-            released,
-            ..
-        } = &mut *closing;
-        let last = last_word.get_or_insert_with(|| LastWord::new(now));
-        let late = last.until.is_some_and(|until| until <= now);
-        if *released || late || self.say_last_word(last, cx, side).is_ready() {
-            *released = true;
-            drop(closing);
-            self.let_go();
+        if self.poll_parting(cx, side, &mut next).is_ready() {
             return Poll::Ready(outcome.clone());
         }
-        next = earlier(next, last.until);
-        drop(closing);
         timer.set(next, cx);
         Poll::Pending
     }
 
+    /// A session that is over says its last word and lets go of the transport.
+    // spec: L-14
+    fn poll_parting(
+        &self,
+        cx: &mut Context<'_>,
+        side: Side,
+        next: &mut Option<Instant>,
+    ) -> Poll<()> {
+        let now = now();
+        let mut closing = self.closing();
+        if closing.released {
+            return Poll::Ready(());
+        }
+        let last = closing.last_word.get_or_insert_with(|| LastWord::new(now));
+        let late = last.until.is_some_and(|until| until <= now);
+        if late || self.say_last_word(last, cx, side).is_ready() {
+            closing.released = true;
+            drop(closing);
+            self.let_go();
+            return Poll::Ready(());
+        }
+        *next = earlier(*next, last.until);
+        Poll::Pending
+    }
+
+    fn is_over(&self, now: Instant) -> bool {
+        let incoming = self.incoming();
+        let mut outgoing = self.outgoing();
+        self.heed_mail(&mut outgoing, now);
+        self.cause(&incoming, &outgoing).is_some()
+    }
+
     /// Why the session is over, if it is; the end deadline is one reason.
-    fn settle_cause(&self, now: Instant) -> Option<Cause> {
+    fn settle_cause(&self, side: Side, now: Instant) -> Option<Cause> {
+        let Closing {
+            receiver_done,
+            aborted,
+            ..
+        } = *self.closing();
         let mut incoming = self.incoming();
         let mut outgoing = self.outgoing();
         self.heed_mail(&mut outgoing, now);
         if let Some(cause) = self.cause(&incoming, &outgoing) {
-            // A session that is over has nothing more to say behind its last receipt.
-            return Some(cause);
+            // Whole messages that came before a failure are the receiving half's to take.
+            let settled =
+                side == Side::Receiver || receiver_done || aborted || incoming.path.is_empty();
+            return settled.then_some(cause);
         }
         if self.life().closing.is_some_and(|deadline| deadline <= now) {
             let cause = Cause::Timeout(TimeLimit::End);
@@ -170,11 +202,11 @@ impl Link {
             if self.outcome().is_none() {
                 self.give_up();
             }
-            let incoming = self.incoming();
+            let mut incoming = self.incoming();
             let mut outgoing = self.outgoing();
             self.heed_mail(&mut outgoing, now());
             let cause = self.cause(&incoming, &outgoing).unwrap_or(Cause::Dropped);
-            self.conclude(&incoming, &mut outgoing, cause);
+            self.conclude(&mut incoming, &mut outgoing, cause);
         }
         self.best_effort();
         self.wakers.news.wake_all();
@@ -215,6 +247,7 @@ impl Link {
     }
 
     pub(super) fn abort(&self, code: Code, reason: &str) {
+        self.closing().aborted = true;
         let mut incoming = self.incoming();
         let mut outgoing = self.outgoing();
         self.heed_mail(&mut outgoing, now());
@@ -240,7 +273,12 @@ impl Link {
             if let Poll::Ready(output) = future.as_mut().poll(cx) {
                 return Poll::Ready(output);
             }
-            let next = self.drive(side, cx.waker(), now());
+            let now = now();
+            let mut next = self.drive(side, cx.waker(), now);
+            if self.is_over(now) {
+                // Nobody need look for the peer to see that it is over.
+                let _parted = self.poll_parting(cx, side, &mut next);
+            }
             timer.set(next, cx);
             Poll::Pending
         })

@@ -7,7 +7,7 @@ use tokio::{
     time::{Instant, timeout, timeout_at},
 };
 
-use super::{Session, link::Link, transport::Transport};
+use super::{Session, events, link::Link, transport::Transport};
 use crate::{
     noise::PublicKey,
     proto::{Channel, Config, Handshake, HandshakeError, Judgement, Judging, Origin, Step},
@@ -63,6 +63,7 @@ async fn run(
     output: Vec<u8>,
     config: &Config,
 ) -> Result<Session, HandshakeError> {
+    let origin = handshake.origin();
     let mut talk = Talk {
         transport,
         input: Vec::new(),
@@ -78,6 +79,7 @@ async fn run(
     };
     let error = match result {
         Ok(Ok(channel)) => {
+            events::established(&channel.peer);
             return Ok(Session::of(Link::new(
                 *channel,
                 talk.transport,
@@ -94,6 +96,7 @@ async fn run(
             }
         }
     };
+    events::handshake_failed(origin, &error);
     talk.close().await;
     Err(error)
 }
@@ -148,15 +151,24 @@ impl Talk {
     }
 
     async fn write(&mut self) {
-        let writer = &mut self.transport.writer;
-        let mut written = writer.write_all(&self.output).await;
-        if written.is_ok() {
-            written = writer.flush().await;
-        }
-        self.output.clear();
-        if let Err(error) = written {
+        if let Err(error) = self.write_all().await {
             self.write_failed.get_or_insert(error.kind());
         }
+        self.output.clear();
+    }
+
+    async fn write_all(&mut self) -> io::Result<()> {
+        let writer = &mut self.transport.writer;
+        let mut rest = self.output.as_slice();
+        while !rest.is_empty() {
+            match writer.write(rest).await {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => rest = rest.get(written..).unwrap_or_default(),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        writer.flush().await
     }
 
     async fn read(&mut self) -> Result<(), HandshakeError> {
@@ -176,6 +188,7 @@ impl Talk {
                 },
             },
             Ok(_read) => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
             Err(error) => HandshakeError::TransportFailed(error.kind()),
         };
         Err(failed)

@@ -28,6 +28,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{
     close::Closing,
+    events,
     transport::{Reader, Transport, Writer},
     wakers::{Side, Wakers},
 };
@@ -138,8 +139,10 @@ pub(super) struct Life {
 /// What reading came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Read {
-    /// Messages wait.
+    /// Messages wait, and all that was read is opened.
     Ready,
+    /// Messages wait, and more was read than was opened.
+    Busy,
     /// The transport has nothing.
     Waiting,
     /// Others get their turn.
@@ -304,7 +307,7 @@ impl Link {
 
     /// Whether the receiving half waits for input and has not been told of any that it has not looked at.
     fn is_read_by_receiver(&self) -> bool {
-        self.flags.receiving.load(Ordering::SeqCst) && !self.wakers.read.is_unanswered()
+        self.flags.receiving.load(Ordering::SeqCst) && !self.wakers.read.is_stirred()
     }
 
     /// Puts notices where whoever writes next finds them.
@@ -328,23 +331,28 @@ impl Link {
 
     /// Writes the outcome down, the first time; later calls change nothing (spec: E-12).
     ///
-    /// What it says was sent is then all that ever will be.
+    /// What it says was sent and taken is then all that ever will be.
     pub(super) fn conclude(
         &self,
-        incoming: &Incoming,
+        incoming: &mut Incoming,
         outgoing: &mut Outgoing,
         cause: Cause,
     ) -> &Outcome {
         self.heed_mail(outgoing, outgoing.now);
         if !proto::is_over(&outgoing.path, &incoming.path) {
             outgoing.path.shut(cause.clone());
+            if !incoming.path.is_complete() {
+                incoming.path.stop_taking();
+            }
         }
         self.outcome.get_or_init(|| {
-            Box::new(Outcome {
+            let outcome = Box::new(Outcome {
                 sent: outgoing.path.sent(),
                 received: incoming.path.received(),
                 cause,
-            })
+            });
+            events::ended(&self.fixed.peer, &outcome);
+            outcome
         })
     }
 

@@ -298,6 +298,9 @@ impl Drop for GiveUp<'_> {
             let mut outgoing = self.shared.link.outgoing();
             let now = outgoing.now;
             outgoing.path.withdraw(now);
+            drop(outgoing);
+            // The pump may sleep by now: the peer must not keep the pieces until it has something else to do.
+            self.shared.signal();
         }
     }
 }

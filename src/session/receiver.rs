@@ -128,15 +128,15 @@ impl Receiver {
             if let Some(deadline) = link.poll_draining() {
                 return Poll::Ready(Ok(Event::Draining { deadline }));
             }
-            match link.poll_recv(cx, timer, &mut parked, Take::Count) {
-                Poll::Ready(Ok(Some(message))) => Poll::Ready(Ok(Event::Message(message))),
-                Poll::Ready(Ok(None)) => Poll::Ready(Ok(Event::Ended)),
-                Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-                Poll::Pending => match link.poll_draining() {
-                    Some(deadline) => Poll::Ready(Ok(Event::Draining { deadline })),
-                    None => Poll::Pending,
-                },
+            let received = link.poll_recv(cx, timer, &mut parked, Take::Count);
+            if let Poll::Ready(Ok(Some(message))) = received {
+                return Poll::Ready(Ok(Event::Message(message)));
             }
+            // What was announced comes before the end that it announces; the end is said again.
+            if let Some(deadline) = link.poll_draining() {
+                return Poll::Ready(Ok(Event::Draining { deadline }));
+            }
+            received.map_ok(|message| message.map_or(Event::Ended, Event::Message))
         })
         .await
     }
@@ -270,7 +270,6 @@ impl Drop for Parked<'_> {
 impl Link {
     pub(super) fn poll_draining(&self) -> Option<Instant> {
         let theirs = self.incoming().path.draining();
-        let theirs = theirs.and_then(|within| now().checked_add(within));
         theirs.or_else(|| self.with_life(|life| life.draining.take()))
     }
 
@@ -282,9 +281,16 @@ impl Link {
         take: Take,
     ) -> Poll<Result<Option<Bytes>, ReceiveError>> {
         let mut incoming = self.incoming();
-        let hand_out = |incoming: &mut Incoming| match take {
-            Take::Count => incoming.path.take(),
-            Take::Later => incoming.path.hand_out(),
+        let hand_out = |incoming: &mut Incoming| {
+            let message = match take {
+                Take::Count => incoming.path.take(),
+                Take::Later => incoming.path.hand_out(),
+            };
+            // The outcome of a broken session waits for the last whole message.
+            if message.is_some() && incoming.path.is_empty() && incoming.path.failure().is_some() {
+                self.wakers.news.wake_all();
+            }
+            message
         };
         if let Some(message) = hand_out(&mut incoming) {
             let notices = incoming.path.notices();

@@ -6,7 +6,7 @@ use core::{
     task::{Context, Poll},
     time::Duration,
 };
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use super::{
     link::{Link, now},
@@ -273,8 +273,8 @@ impl Sender {
 
     /// Waits until the session is over, whoever ends it, and says how it ended. Ends nothing by itself.
     ///
-    /// For a task that may learn beside its own work that nobody listens any more. Messages that nobody
-    /// has received by then can still be received; the outcome does not count them as taken.
+    /// For a task that may learn beside its own work that nobody listens any more. While whole messages
+    /// that came before a failure wait to be received, so does this, as the outcome counts them.
     ///
     /// # Cancel safety
     ///
@@ -386,7 +386,8 @@ impl Link {
             }
             if written.is_ready() {
                 self.wakers.write.forget(Side::Sender);
-                return Poll::Ready(Ok(()));
+                drop(outgoing);
+                return Poll::Ready(self.look_in(cx, now));
             }
         }
         let next = self.drive(Side::Sender, cx.waker(), now);
@@ -395,6 +396,25 @@ impl Link {
             return Poll::Ready(Ok(()));
         }
         Poll::Pending
+    }
+
+    /// Whoever only sends must hear it when the peer takes no more, and need not send into the void.
+    // spec: E-5, E-9
+    fn look_in(&self, cx: &Context<'_>, now: Instant) -> Result<(), SendError> {
+        if !self.wakers.read.is_stirred() {
+            return Ok(());
+        }
+        self.drive_reading(Side::Sender, cx.waker(), now);
+        self.wakers.read.forget(Side::Sender);
+        self.serve(Side::Sender, cx.waker(), now);
+        let failure = self
+            .try_incoming(Side::Sender)
+            .and_then(|incoming| incoming.path.failure().cloned());
+        match failure {
+            // Behind our END nothing is sent any more: the outcome tells the rest.
+            Some(cause) if self.outgoing().path.ended().is_none() => Err(SendError::Over(cause)),
+            _ => Ok(()),
+        }
     }
 
     fn poll_taken(

@@ -1,8 +1,10 @@
 //! Two halves, one transport: whoever waits is woken, whichever task polled last.
 
-use core::sync::atomic::{AtomicBool, Ordering};
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Wake, Waker},
 };
 
@@ -27,8 +29,8 @@ struct Waiting {
 #[derive(Debug, Default)]
 pub(super) struct Slot {
     waiting: Mutex<Waiting>,
-    /// The receiver was woken and has not registered again.
-    unanswered: AtomicBool,
+    /// Nothing has happened since the thing was found not ready.
+    calm: AtomicBool,
 }
 
 impl Slot {
@@ -38,9 +40,6 @@ impl Slot {
 
     /// Must come before the thing is looked at, or a wake between the two is lost.
     pub(super) fn register(&self, side: Side, waker: &Waker) {
-        if side == Side::Receiver {
-            self.unanswered.store(false, Ordering::SeqCst);
-        }
         let mut waiting = self.waiting();
         let place = match side {
             Side::Sender => &mut waiting.sender,
@@ -59,9 +58,18 @@ impl Slot {
         }
     }
 
-    /// Whether the receiver was woken and its future has not been polled since: it may never be.
-    pub(super) fn is_unanswered(&self) -> bool {
-        self.unanswered.load(Ordering::SeqCst)
+    /// Before the thing is looked at, so that a wake between the two is not forgotten.
+    pub(super) fn calm(&self) {
+        self.calm.store(true, Ordering::SeqCst);
+    }
+
+    pub(super) fn stir(&self) {
+        self.calm.store(false, Ordering::SeqCst);
+    }
+
+    /// Whether looking at the thing is worth while.
+    pub(super) fn is_stirred(&self) -> bool {
+        !self.calm.load(Ordering::SeqCst)
     }
 
     /// Wakes one side alone.
@@ -78,7 +86,6 @@ impl Slot {
     }
 
     pub(super) fn wake_all(&self) {
-        self.unanswered.store(true, Ordering::SeqCst);
         let Waiting { sender, receiver } = core::mem::take(&mut *self.waiting());
         // The receiver first, so that it finds what came before the sender reads for it.
         for waker in [receiver, sender].into_iter().flatten() {
@@ -89,10 +96,12 @@ impl Slot {
 
 impl Wake for Slot {
     fn wake(self: Arc<Self>) {
+        self.stir();
         self.wake_all();
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
+        self.stir();
         self.wake_all();
     }
 }

@@ -6,7 +6,7 @@ use super::Violation;
 pub(super) const MAX: u64 = (1 << 63) - 1;
 
 /// Appends a value; what exceeds the largest is written as the largest.
-pub(super) fn put(value: u64, out: &mut Vec<u8>) {
+pub(crate) fn put(value: u64, out: &mut Vec<u8>) {
     let mut rest = value.min(MAX);
     loop {
         let low = rest.to_le_bytes()[0] & 0x7f;
@@ -20,7 +20,7 @@ pub(super) fn put(value: u64, out: &mut Vec<u8>) {
 }
 
 /// Takes a value off the front.
-pub(super) fn take(input: &mut &[u8]) -> Result<u64, Violation> {
+pub(crate) fn take(input: &mut &[u8]) -> Result<u64, Violation> {
     let mut value = 0_u64;
     let mut shift = 0_u32;
     let mut rest = *input;

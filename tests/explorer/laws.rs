@@ -70,7 +70,7 @@ impl World {
             }
             Sent::Partial {
                 taken: said, sent, ..
-            } => said == taken && sent == all && peer.channel.receive.is_stopped(),
+            } => said == taken && said < all && sent == all && peer.channel.receive.is_stopped(),
             Sent::Unconfirmed {
                 taken: said, sent, ..
             } => said <= taken && sent == all,

@@ -1,8 +1,10 @@
-//! Which items exist for tests only.
+//! Which items exist for tests only: under `cfg(test)`, or under the ledger of nonces.
 
 use syn::{Attribute, ImplItem, Item, Meta, TraitItem, punctuated::Punctuated, token::Comma};
 
 /// Whether one of `attributes` is a `cfg` that holds in tests only.
+///
+/// `duologue_ledger` is one: a global that only a test run with its own `RUSTFLAGS` compiles, never a feature.
 pub(crate) fn test_only(attributes: &[Attribute]) -> bool {
     attributes.iter().any(|attribute| {
         attribute.path().is_ident("cfg")
@@ -14,7 +16,8 @@ pub(crate) fn test_only(attributes: &[Attribute]) -> bool {
 
 fn needs_test(meta: &Meta) -> bool {
     let Meta::List(list) = meta else {
-        return meta.path().is_ident("test");
+        let path = meta.path();
+        return path.is_ident("test") || path.is_ident("duologue_ledger");
     };
     let Ok(inner) = list.parse_args_with(Punctuated::<Meta, Comma>::parse_terminated) else {
         return false;

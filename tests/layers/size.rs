@@ -62,13 +62,13 @@ impl<'ast> Visit<'ast> for Other<'_> {
     }
 }
 
-/// The lines that hold the word `unsafe` outside comments and strings.
-pub(crate) fn unsafe_lines(tokens: TokenStream) -> Vec<usize> {
+/// The lines that hold a word outside comments and strings.
+pub(crate) fn lines_with(word: &str, tokens: TokenStream) -> Vec<usize> {
     let mut found = Vec::new();
     for token in tokens {
         match token {
-            TokenTree::Group(group) => found.extend(unsafe_lines(group.stream())),
-            TokenTree::Ident(ident) if ident == "unsafe" => found.push(ident.span().start().line),
+            TokenTree::Group(group) => found.extend(lines_with(word, group.stream())),
+            TokenTree::Ident(ident) if ident == word => found.push(ident.span().start().line),
             _ => {}
         }
     }

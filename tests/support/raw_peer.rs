@@ -11,6 +11,8 @@
 pub mod handshake;
 #[path = "raw_peer/params.rs"]
 pub mod params;
+#[path = "raw_peer/rules.rs"]
+pub mod rules;
 #[path = "raw_peer/session.rs"]
 pub mod session;
 #[path = "raw_peer/suite.rs"]
@@ -22,6 +24,7 @@ pub mod wire;
 
 pub use handshake::{Lies, Options, RawError, RawHandshake, Role};
 pub use params::RawParams;
+pub use rules::{Rules, Wrong};
 pub use session::{Opened, RawSession};
 pub use suite::{Pattern, Suite};
 pub use wire::{RawFrame, RawRecord};

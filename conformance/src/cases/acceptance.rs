@@ -112,7 +112,24 @@ fn bad_record_zero(id: &'static str, says: &'static str, record: RawRecord) -> C
             c.read_params()?;
         }
         c.put(&record)?;
-        c.expect_any_end()
+        c.expect_violation()
+    })
+}
+
+/// Record 0 of the kit was changed on its way to a target that has verified the kit.
+fn broken_record_zero(id: &'static str, setup: fn() -> Setup) -> Case {
+    let says = "a record 0 that does not open is answered by ABORT";
+    must(id, says, move |c| {
+        c.meet(&setup())?;
+        if c.role == Role::Initiator {
+            c.read_params()?;
+        }
+        let mut record = c.sealed_params()?;
+        if let Some(byte) = record.last_mut() {
+            *byte ^= 1;
+        }
+        c.bytes(&record);
+        c.expect_violation()
     })
 }
 
@@ -152,6 +169,8 @@ fn record_zero() -> Vec<Case> {
             "record 0 is a batch",
             RawRecord::Message(b"early".to_vec()),
         ),
+        broken_record_zero("H-24/record-0-to-responder", Setup::responder),
+        broken_record_zero("H-24/record-0-to-initiator", Setup::initiator),
         bad_record_zero(
             "H-14/end-as-record-0",
             "record 0 is PARAMS",

@@ -224,6 +224,20 @@ fn stopping() -> Vec<Case> {
             },
         ),
         must(
+            "E-16/abort-is-not-answered",
+            "nothing is sent behind the peer's ABORT",
+            |c| {
+                c.manual()?;
+                c.say_apart(&[RawFrame::Abort(300, Vec::new()), RawFrame::Raw(vec![0x33])])?;
+                c.closes()?;
+                outcome_is(c, |outcome| outcome.cause == Cause::PeerAborted)?;
+                match send(c, b"late") {
+                    Err(Fail::Behaviour(_)) => Ok(()),
+                    other => Err(Fail::Behaviour(format!("send gave {other:?}"))),
+                }
+            },
+        ),
+        must(
             "E-9/messages-before-abort",
             "messages before an ABORT are delivered",
             |c| {

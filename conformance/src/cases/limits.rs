@@ -223,19 +223,36 @@ fn memory() -> Vec<Case> {
             "reading does not wait for writing",
             |c| {
                 c.manual()?;
-                let big = hex::encode(vec![4; 1 << 20]);
-                for _ in 0..24 {
-                    let message = big.clone();
-                    if c.try_ask(&Command::Send { message }).is_err() {
-                        break; // it takes no more: its writes are blocked
-                    }
-                }
-                c.pause(std::time::Duration::from_millis(100));
+                block_writes(c);
                 for number in 0..20_u8 {
                     c.say(&[message(&[number])])?;
                     c.expect_taken(&[number])?;
                 }
                 Ok(())
+            },
+        ),
+        must(
+            "E-2/end-behind-blocked-writes",
+            "END counts what went whole; what did not is withdrawn",
+            |c| {
+                c.manual()?;
+                block_writes(c);
+                c.ask(&super::finish())?;
+                c.patience *= 4;
+                c.expect_end().map(drop)
+            },
+        ),
+        must(
+            "L-7/answers-behind-blocked-writes",
+            "answers that had to wait are all there, and no count falls",
+            |c| {
+                c.manual()?;
+                block_writes(c);
+                let ping = RawFrame::Ping(*b"waiting!");
+                c.say(&[message(b"one"), RawFrame::ReceiptRequest, ping])?;
+                c.expect_taken(b"one")?;
+                c.ask(&Command::Stop)?;
+                answers_behind_the_flood(c)
             },
         ),
         must(
@@ -251,6 +268,38 @@ fn memory() -> Vec<Case> {
             },
         ),
     ]
+}
+
+/// The application sends until it is told that its writes are blocked, or very much.
+fn block_writes(c: &mut Conversation<'_>) {
+    let big = hex::encode(vec![4; 1 << 20]);
+    for _ in 0..24 {
+        let message = big.clone();
+        if c.try_ask(&Command::Send { message }).is_err() {
+            break;
+        }
+    }
+    c.pause(std::time::Duration::from_millis(100));
+}
+
+/// PONG and STOP(1), in any order; that no count falls is watched in every case.
+fn answers_behind_the_flood(c: &mut Conversation<'_>) -> Run {
+    c.patience *= 4;
+    let (mut stop, mut pong) = (false, false);
+    while !(stop && pong) {
+        c.wait_for("STOP and PONG", |heard| match heard {
+            Heard::Frame(RawFrame::Stop(1)) => {
+                stop = true;
+                Some(())
+            }
+            Heard::Frame(RawFrame::Pong(_)) => {
+                pong = true;
+                Some(())
+            }
+            _ => None,
+        })?;
+    }
+    Ok(())
 }
 
 fn stalls(c: &mut Conversation<'_>) -> Run {

@@ -88,6 +88,7 @@ fn many_records(c: &mut Conversation<'_>, suite: Suite) -> Run {
 }
 
 fn seal(c: &mut Conversation<'_>, text: &[u8]) -> Vec<u8> {
+    c.seals_messages(1);
     let session = c.session.as_mut();
     session.map_or_else(Vec::new, |session| session.seal_frames(&[message(text)]))
 }

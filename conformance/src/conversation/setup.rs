@@ -156,6 +156,7 @@ impl Conversation<'_> {
         self.setup = setup.clone();
         let config = setup.shim_config(self.role, self.fixed);
         self.session = None;
+        self.watch = super::Watch::default();
         self.input.clear();
         self.heard.clear();
         self.over = None;
@@ -409,6 +410,7 @@ impl Conversation<'_> {
     /// A record, byte by byte.
     pub fn put_slowly(&mut self, record: &crate::raw_peer::RawRecord) -> Run {
         let sealed = self.live()?.seal(record);
+        self.watch.said(record);
         self.slowly(&sealed);
         Ok(())
     }

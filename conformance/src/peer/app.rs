@@ -97,6 +97,9 @@ impl Peer {
         self.outward.ended = true;
         let reason = reason.as_bytes().to_vec();
         self.say(&[RawFrame::End(self.outward.sent, code, reason)]);
+        if self.has("asks-behind-end") {
+            self.say(&[RawFrame::ReceiptRequest]);
+        }
         self.answer(now);
         Ok(())
     }

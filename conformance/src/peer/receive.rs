@@ -227,6 +227,9 @@ impl Peer {
                     self.inbox.clear();
                 }
                 self.failure = Some(format!("the peer aborted with code {code}"));
+                if self.has("answers-abort") {
+                    self.say(&[RawFrame::Abort(code, Vec::new())]);
+                }
                 self.conclude(Cause::PeerAborted, code, reason);
                 self.close(now);
             }

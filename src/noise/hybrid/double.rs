@@ -30,6 +30,8 @@ pub(super) enum Fault {
     EncapsulationKey(Vec<u8>),
     /// Sends zeros in place of the KEM's ciphertext, and takes zeros for the secret.
     ZeroCiphertext,
+    /// The KEM finds no randomness.
+    Dry,
 }
 
 pub(super) struct Double {
@@ -102,6 +104,7 @@ impl Backend for Double {
     fn kem_generate(&self) -> Result<Box<dyn KemSecret>, Refused> {
         let pair = kem_of_seed(&[0x63; 64]);
         let public = match &self.fault {
+            Fault::Dry => return Err(Refused),
             Fault::EncapsulationKey(other) => other.clone(),
             Fault::None | Fault::Ee | Fault::Kem | Fault::ZeroCiphertext => pair.public().to_vec(),
         };
@@ -117,6 +120,9 @@ impl Backend for Double {
         public: &[u8],
         out: &mut [u8],
     ) -> Result<Zeroizing<[u8; 32]>, Refused> {
+        if self.fault == Fault::Dry {
+            return Err(Refused);
+        }
         let mut shared = encapsulate_with(&[0x64; 32], public, out)?;
         if self.fault == Fault::Kem {
             shared[0] ^= 1;

@@ -75,6 +75,25 @@ fn an_encapsulation_key_of_another_size_is_not_even_sent() {
     }
 }
 
+#[test] // spec: H-5
+fn a_kem_without_randomness_ends_the_handshake() {
+    for party in Party::all() {
+        let dry = |role| Double::provider(role, Fault::Dry);
+        let honest = Provider::portable();
+        for (turn, providers) in [
+            [dry(Role::Initiator), honest],
+            [honest, dry(Role::Responder)],
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let run = party.run(providers, |_turn, _message| ());
+            let stopped = run.map(|_sides| ()).unwrap_err();
+            assert_eq!(stopped, Stopped::writing(turn), "{party:?}");
+        }
+    }
+}
+
 #[test]
 fn a_kem_share_of_zeros_beside_a_good_x25519_share_is_never_finished() {
     for honest in providers() {

@@ -7,7 +7,7 @@ use aws_lc_rs::{
 };
 use zeroize::Zeroizing;
 
-use super::{Aead, AeadKind, Backend, KemSecret, Nonce, Refused};
+use super::{Aead, AeadKind, Agree, Backend, KemSecret, Nonce, Refused};
 
 pub(super) struct AwsLc;
 
@@ -17,15 +17,17 @@ impl Backend for AwsLc {
     }
 
     fn public_key(&self, secret: &[u8; 32]) -> Result<[u8; 32], Refused> {
-        let key = PrivateKey::from_private_key(&X25519, secret).map_err(|_refused| Refused)?;
-        let public = key.compute_public_key().map_err(|_refused| Refused)?;
-        public.as_ref().try_into().map_err(|_refused| Refused)
+        Agreeing::of(secret)?.public_key()
     }
 
     fn dh(&self, secret: &[u8; 32], public: &[u8; 32]) -> Result<Zeroizing<[u8; 32]>, Refused> {
-        let key = PrivateKey::from_private_key(&X25519, secret).map_err(|_refused| Refused)?;
-        let public = UnparsedPublicKey::new(&X25519, public);
-        agreement::agree(&key, public, Refused, shared32)
+        Agreeing::of(secret)?.dh(public)
+    }
+
+    // AWS-LC derives the public key with each key it is given, which costs a third of an agreement.
+    fn prepare(&self, secret: &[u8; 32]) -> Option<Box<dyn Agree>> {
+        let ready = Agreeing::of(secret).ok()?;
+        Some(Box::new(ready))
     }
 
     fn aead(&self, kind: AeadKind, key: &[u8; 32]) -> Result<Box<dyn Aead>, Refused> {
@@ -61,6 +63,27 @@ impl Backend for AwsLc {
         }
         out.copy_from_slice(ciphertext.as_ref());
         shared32(shared.as_ref())
+    }
+}
+
+struct Agreeing(PrivateKey);
+
+impl Agreeing {
+    fn of(secret: &[u8; 32]) -> Result<Self, Refused> {
+        let key = PrivateKey::from_private_key(&X25519, secret);
+        key.map(Self).map_err(|_refused| Refused)
+    }
+}
+
+impl Agree for Agreeing {
+    fn public_key(&self) -> Result<[u8; 32], Refused> {
+        let public = self.0.compute_public_key().map_err(|_refused| Refused)?;
+        public.as_ref().try_into().map_err(|_refused| Refused)
+    }
+
+    fn dh(&self, public: &[u8; 32]) -> Result<Zeroizing<[u8; 32]>, Refused> {
+        let public = UnparsedPublicKey::new(&X25519, public);
+        agreement::agree(&self.0, public, Refused, shared32)
     }
 }
 

@@ -4,10 +4,13 @@
     reason = "published vectors have decapsulation keys in expanded form"
 )]
 
+mod choices;
+
 use ml_kem::{DecapsulationKey768, ExpandedKeyEncoding, Seed};
 use zeroize::Zeroizing;
 
 use super::{Backend, KemSecret, Nonce, Provider, Refused, portable};
+pub(crate) use choices::{Choices, Fixed, opener, sealer};
 
 impl Nonce {
     pub(in crate::noise) fn of_bytes(bytes: [u8; 12]) -> Self {

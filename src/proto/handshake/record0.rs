@@ -52,8 +52,8 @@ impl Keys {
         Ok(())
     }
 
-    /// Tells the authenticated peer what it did, and fails with it.
-    // spec: T-20
+    /// Tells the authenticated peer what it did, and fails with it. Without keys there is nobody to tell.
+    // spec: T-20, H-24
     pub(super) fn fail(&mut self, error: HandshakeError, output: &mut Vec<u8>) -> HandshakeError {
         let code = match &error {
             HandshakeError::Violation(violation) => violation.code(),
@@ -69,20 +69,20 @@ pub(super) enum Record0 {
     Abort(Code, String),
 }
 
-/// Record 0: PARAMS or ABORT, and nothing else but PADDING.
+/// Record 0: PARAMS or ABORT, and nothing else but PADDING. Each side has a clause of its own.
 // spec: H-14, H-15, H-20
-pub(super) fn read_record0(plaintext: &[u8]) -> Result<Record0, Violation> {
-    const WRONG: Violation = Violation::new("H-14", "record 0 is not one PARAMS frame");
+pub(super) fn read_record0(plaintext: &[u8], clause: &'static str) -> Result<Record0, Violation> {
+    let wrong = Violation::new(clause, "record 0 is not one PARAMS frame");
     let (mut body, Kind::Batch) = wire::split_kind(plaintext)? else {
-        return Err(WRONG);
+        return Err(wrong);
     };
     let record = match Frame::take(&mut body)? {
         Frame::Params(parameters) => Record0::Params(Params::take(parameters)?),
         Frame::Abort { code, reason } => Record0::Abort(code, reason.to_owned()),
-        _other => return Err(WRONG),
+        _other => return Err(wrong),
     };
     if !body.is_empty() && !matches!(Frame::take(&mut body)?, Frame::Padding { .. }) {
-        return Err(WRONG);
+        return Err(wrong);
     }
     Ok(record)
 }

@@ -20,16 +20,6 @@ pub(super) enum Assembly {
     Dropping(usize),
 }
 
-impl Assembly {
-    fn length(&self) -> usize {
-        match self {
-            Self::None => 0,
-            Self::Keeping(kept) => kept.len(),
-            Self::Dropping(dropped) => *dropped,
-        }
-    }
-}
-
 impl ReceivePath {
     /// Opens a record straight behind the pieces before it, as it most likely is the next one.
     pub(super) fn open_behind(
@@ -61,11 +51,17 @@ impl ReceivePath {
             return self.sort_batch(batch, facts);
         }
         kept.truncate(before.saturating_add(more));
-        // What does not fit has not arrived.
-        let judged = self.fits(before, more).and_then(|()| match kind {
-            Kind::Piece => self.judge.piece(more),
-            Kind::Message | Kind::Batch => self.judge.last_piece(more),
-        });
+        let judged = match kind {
+            Kind::Piece => self
+                .judge
+                .piece(more)
+                .and_then(|()| self.fits(before, more)),
+            Kind::Message | Kind::Batch => self
+                .judge
+                .open()
+                .and_then(|()| self.fits(before, more))
+                .and_then(|()| self.judge.last_piece(more)),
+        };
         judged.map_err(Cause::Violation)?;
         if kind == Kind::Piece {
             self.assembly = Assembly::Keeping(kept);
@@ -95,14 +91,13 @@ impl ReceivePath {
         }
     }
 
-    /// A bare message, or the last piece of one.
+    /// A bare message, or the last piece of one. One that is too large has not come (spec: T-8).
     pub(super) fn whole(&mut self, body: BytesMut) -> Result<(), Violation> {
         self.judge.open()?;
-        self.fits(self.assembly.length(), body.len())?;
-        if matches!(self.assembly, Assembly::None) {
-            self.judge.message_record()?;
-        } else {
-            self.judge.last_piece(body.len())?;
+        self.fits(self.kept_length(), body.len())?;
+        match self.assembly {
+            Assembly::None => self.judge.message_record()?,
+            Assembly::Keeping(_) | Assembly::Dropping(_) => self.judge.last_piece(body.len())?,
         }
         let message = match core::mem::replace(&mut self.assembly, Assembly::None) {
             Assembly::None => body.freeze(),
@@ -110,13 +105,22 @@ impl ReceivePath {
                 kept.extend_from_slice(&body);
                 self.assembled(kept)
             }
-            Assembly::Dropping(_length) => Bytes::new(),
+            Assembly::Dropping(_dropped) => Bytes::new(),
         };
         if self.counts.stopped.is_none() {
             let length = message.len();
             self.keep(Item::Message(message), length);
         }
         Ok(())
+    }
+
+    /// Bytes of the message in pieces so far.
+    fn kept_length(&self) -> usize {
+        match &self.assembly {
+            Assembly::None => 0,
+            Assembly::Keeping(kept) => kept.len(),
+            Assembly::Dropping(dropped) => *dropped,
+        }
     }
 
     // spec: T-8
@@ -129,7 +133,7 @@ impl ReceivePath {
 
     pub(super) fn piece(&mut self, body: &[u8]) -> Result<(), Violation> {
         self.judge.piece(body.len())?;
-        let kept = self.assembly.length();
+        let kept = self.kept_length();
         self.fits(kept, body.len())?;
         if self.counts.stopped.is_some() {
             self.assembly = Assembly::Dropping(kept.saturating_add(body.len()));

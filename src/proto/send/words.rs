@@ -37,7 +37,8 @@ impl SendPath {
         self.control(Frame::ReceiptRequest, now)
     }
 
-    /// Says that we shall end within this time. Once, and not after our END; else nothing happens.
+    /// Says that we shall end within this time, as soon as there is credit for it. Once, and not after our
+    /// END; else nothing happens.
     ///
     /// # Errors
     ///
@@ -45,7 +46,11 @@ impl SendPath {
     // spec: T-18
     pub fn drain(&mut self, within: Duration, now: Instant) -> Result<(), SendError> {
         let ended = self.words.end.is_some() || self.words.over.is_some();
-        if ended || self.words.drained || !self.credit.pay(now) {
+        if ended || self.words.drained {
+            return Ok(());
+        }
+        if !self.credit.pay(now) {
+            self.words.drain_due = now.checked_add(within);
             return Ok(());
         }
         self.words.drained = true;
@@ -124,6 +129,9 @@ impl SendPath {
             self.words.receipt = taken;
             self.control(Frame::Receipt { taken }, now)?;
         }
+        if let Some(deadline) = self.words.drain_due.take() {
+            self.drain(deadline.saturating_duration_since(now), now)?;
+        }
         if self.words.request_due {
             self.request_receipt(now)?;
         }
@@ -186,7 +194,8 @@ impl SendPath {
         if self.owed.peer.confirmed && taken == sent {
             return Sent::Delivered(sent);
         }
-        if self.is_stopped() {
+        // A STOP for all of them is not yet the word on our END.
+        if self.is_stopped() && taken < sent {
             return Sent::Partial { taken, sent };
         }
         Sent::Unconfirmed { taken, sent }

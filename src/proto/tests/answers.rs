@@ -53,28 +53,6 @@ fn of_many_requests_each_is_answered_when_its_messages_are_taken() {
 }
 
 #[test]
-fn of_two_requests_nothing_is_answered_between() {
-    // spec: T-17
-    let Pair {
-        mut alice,
-        mut bob,
-        now,
-    } = pair();
-    for message in 0..3 {
-        send(&mut alice, &[message], now);
-        if message != 1 {
-            alice.send.request_receipt(now).unwrap();
-        }
-    }
-    carry(&mut alice, &mut bob, now);
-    for told in [1, 1, 3] {
-        take(&mut bob, now).unwrap();
-        carry(&mut bob, &mut alice, now);
-        assert_eq!(alice.send.taken_count(), told);
-    }
-}
-
-#[test]
 fn a_key_for_every_large_record_leaves_the_peer_within_its_budget() {
     // spec: L-1, L-2
     let (alice, bob) = configs();

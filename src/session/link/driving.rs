@@ -3,7 +3,7 @@
 use core::{sync::atomic::Ordering, time::Duration};
 use std::{task::Waker, time::Instant};
 
-use super::{Link, READ_FIRST, Read, lock};
+use super::{Link, READ_FIRST, Read, lock, reading::TURN};
 use crate::{
     proto::{Cause, TimeLimit},
     session::wakers::Side,
@@ -38,7 +38,7 @@ impl Link {
         self.clock(side, waker, now)
     }
 
-    fn drive_reading(&self, side: Side, waker: &Waker, now: Instant) {
+    pub(in crate::session) fn drive_reading(&self, side: Side, waker: &Waker, now: Instant) {
         let Some(mut incoming) = self.try_incoming(side) else {
             return;
         };
@@ -47,20 +47,19 @@ impl Link {
             return;
         }
         self.wakers.read.register(side, waker);
-        loop {
+        for _turn in 0..TURN {
             let wants = incoming.path.wants_input();
             let before = incoming.path.arrived_count();
             match self.read(&mut incoming, now, usize::MAX) {
-                Read::Yield => {
-                    waker.wake_by_ref();
-                    return;
-                }
+                Read::Yield => break,
                 Read::Waiting | Read::Ended => return,
                 // Messages wait; more input may hold answers that we need.
-                Read::Ready if !wants || !incoming.path.wants_input() => {
+                Read::Ready | Read::Busy if !wants || !incoming.path.wants_input() => {
                     incoming.path.waits(false, now);
                     return;
                 }
+                // What was read is opened before more is read (spec: L-6).
+                Read::Busy => {}
                 Read::Ready => {
                     if self.read_transport(&mut incoming, now).is_pending() {
                         incoming.path.waits(true, now);
@@ -73,6 +72,8 @@ impl Link {
                 }
             }
         }
+        // Others get their turn (threat: 97).
+        waker.wake_by_ref();
     }
 
     /// Looks at every limit in time; returns the next one.
@@ -94,6 +95,8 @@ impl Link {
         if let Some(mut incoming) = self.try_incoming(side)
             && incoming.path.failure().is_none()
         {
+            // With a PING out, nothing else would make us look before the idle timeout.
+            let _candidate = next.passed(incoming.path.look_at(), now);
             if next.passed(incoming.path.idle_at(), now) {
                 incoming.path.fail(Cause::Timeout(TimeLimit::Idle));
                 self.post_abort(Code::TIMEOUT, "", Cause::Timeout(TimeLimit::Idle));
@@ -125,9 +128,10 @@ impl Link {
     }
 
     fn ping(&self, now: Instant) {
+        // Not just tried: nothing would come back to it before the peer is given up.
         let mut outgoing = self.outgoing();
         let _over = outgoing.path.keep_alive(now);
-        // One that may not be sent is not tried again and again.
+        // Whoever may not ask must not be woken for it: it would try again at once, for ever.
         if outgoing.path.is_pinging() {
             lock(&self.mail).pinging = true;
             self.mail_waits.store(true, Ordering::SeqCst);

@@ -14,7 +14,7 @@ use super::{Incoming, Link, READ_COLD, Read, lock};
 use crate::proto::{Cause, Processed};
 
 /// Records opened in one poll before others get their turn.
-const TURN: usize = 16;
+pub(super) const TURN: usize = 16;
 /// Bytes of messages that are opened at once for one who takes them.
 pub(in crate::session) const ENOUGH: usize = 16 * 1024;
 /// The largest read into the input.
@@ -52,7 +52,7 @@ impl Link {
                 Processed::Full => return Read::Ready,
                 Processed::Ended => return Read::Ended,
                 Processed::Busy if incoming.path.is_empty() => return Read::Yield,
-                Processed::Busy => return Read::Ready,
+                Processed::Busy => return Read::Busy,
                 Processed::NeedInput if !incoming.path.is_empty() => return Read::Ready,
                 Processed::NeedInput => {}
             }
@@ -83,6 +83,7 @@ impl Link {
             return Poll::Ready(());
         };
         let mut context = self.wakers.reading();
+        self.wakers.read.calm();
         let input = path.input();
         let read = if input.capacity() == 0 {
             let mut room = [0_u8; READ_COLD];
@@ -103,6 +104,9 @@ impl Link {
             }
             read
         };
+        if read.is_ready() {
+            self.wakers.read.stir();
+        }
         match read {
             Poll::Pending => return Poll::Pending,
             Poll::Ready(Ok(0)) => path.input_ended(),

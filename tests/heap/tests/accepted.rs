@@ -70,7 +70,14 @@ fn message(bytes: &[u8]) -> RawFrame {
 }
 
 /// What the attacker says again and again.
-const ATTACKS: [(&str, Records); 13] = [
+const ATTACKS: [(&str, Records); 14] = [
+    (
+        "messages of one byte, thousands in each read",
+        |session, _| {
+            let records = (0..5_000).flat_map(|_| session.seal(&RawRecord::Message(vec![1])));
+            Some(records.collect())
+        },
+    ),
     (
         "much that is withdrawn, then messages of one byte, each in a read of its own",
         |session, turn| match turn {

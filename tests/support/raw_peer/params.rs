@@ -109,7 +109,8 @@ fn parse_names(mut value: &[u8]) -> Result<Vec<String>, String> {
         let name = std::str::from_utf8(name);
         names.push(name.map_err(|error| error.to_string())?.to_owned());
     }
-    if names.len() > 16 {
+    // No name at all is the absent parameter.
+    if !(1..=16).contains(&names.len()) {
         return Err(format!("{} protocol names", names.len()));
     }
     Ok(names)
