@@ -6,6 +6,8 @@ use crate::{
     wire::Code,
 };
 
+mod answers;
+
 struct Pair {
     alice: Channel,
     bob: Channel,
