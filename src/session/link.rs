@@ -5,6 +5,7 @@
 //! mail, and whoever lets go of `outgoing` looks there again.
 
 mod driving;
+mod held;
 mod reading;
 #[cfg(test)]
 mod tests;
@@ -13,7 +14,6 @@ mod writing;
 pub(super) use reading::ENOUGH;
 
 use core::{
-    ops::{Deref, DerefMut},
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
     task::Poll,
 };
@@ -26,11 +26,12 @@ use std::{
 use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use self::held::Missed;
 use super::{
     close::Closing,
     events,
     transport::{Reader, Transport, Writer},
-    wakers::{Side, Wakers},
+    wakers::Wakers,
 };
 use crate::{
     proto::{
@@ -75,12 +76,6 @@ struct Flags {
     quick: AtomicBool,
 }
 
-#[derive(Default)]
-struct Missed {
-    sender: AtomicBool,
-    receiver: AtomicBool,
-}
-
 pub(super) struct Outgoing {
     pub(super) path: SendPath,
     writer: Option<Writer>,
@@ -100,28 +95,6 @@ pub(super) struct Incoming {
     read_size: usize,
     used: Instant,
 }
-
-/// The sending side, held.
-pub(super) struct Held<'a> {
-    guard: MutexGuard<'a, Outgoing>,
-    // Dropped behind the guard.
-    _again: LookAgain<'a>,
-}
-
-/// Whoever lets go of the sending side looks at the mail once more: the half that posted something while
-/// it was held could not take it along, and may wait already.
-struct LookAgain<'a>(&'a Link);
-
-/// The receiving side, held.
-pub(super) struct HeldIncoming<'a> {
-    guard: MutexGuard<'a, Incoming>,
-    // Dropped behind the guard.
-    _missed: WakeMissed<'a>,
-}
-
-/// Whoever lets go of the receiving side wakes the half that meant to read and could not: it has
-/// registered nowhere, and nobody else may read for it.
-struct WakeMissed<'a>(&'a Link);
 
 /// What passes between the halves without waiting.
 struct Mail {
@@ -173,15 +146,6 @@ fn try_lock<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
 // spec: L-13
 pub(super) fn now() -> Instant {
     tokio::time::Instant::now().into_std()
-}
-
-impl Missed {
-    fn of(&self, side: Side) -> &AtomicBool {
-        match side {
-            Side::Sender => &self.sender,
-            Side::Receiver => &self.receiver,
-        }
-    }
 }
 
 impl Fixed {
@@ -242,44 +206,6 @@ impl Link {
                 config: config.clone(),
                 born: now,
             },
-        }
-    }
-
-    pub(super) fn outgoing(&self) -> Held<'_> {
-        self.held(lock(&self.outgoing))
-    }
-
-    fn try_outgoing(&self) -> Option<Held<'_>> {
-        try_lock(&self.outgoing).map(|guard| self.held(guard))
-    }
-
-    fn held<'a>(&'a self, guard: MutexGuard<'a, Outgoing>) -> Held<'a> {
-        Held {
-            guard,
-            _again: LookAgain(self),
-        }
-    }
-
-    pub(super) fn incoming(&self) -> HeldIncoming<'_> {
-        self.held_incoming(lock(&self.incoming))
-    }
-
-    /// If the receiving side is held, `side` is woken when it is let go; it must have registered for news.
-    pub(super) fn try_incoming(&self, side: Side) -> Option<HeldIncoming<'_>> {
-        let guard = try_lock(&self.incoming).or_else(|| {
-            self.missed.of(side).store(true, Ordering::SeqCst);
-            try_lock(&self.incoming)
-        });
-        guard.map(|guard| self.held_incoming(guard))
-    }
-
-    /// Whoever looks at the receive path sees what was handed out without it.
-    fn held_incoming<'a>(&'a self, mut guard: MutexGuard<'a, Incoming>) -> HeldIncoming<'a> {
-        let handed = self.handed.load(Ordering::Relaxed);
-        guard.path.handed_out(handed);
-        HeldIncoming {
-            guard,
-            _missed: WakeMissed(self),
         }
     }
 
@@ -411,53 +337,6 @@ impl Link {
             (Some(Cause::TransportEnded), Some(broken)) => Some(Cause::clone(broken)),
             (Some(cause), _) => Some(cause.clone()),
             (None, _) => None,
-        }
-    }
-}
-
-impl Deref for Held<'_> {
-    type Target = Outgoing;
-
-    fn deref(&self) -> &Outgoing {
-        &self.guard
-    }
-}
-
-impl DerefMut for Held<'_> {
-    fn deref_mut(&mut self) -> &mut Outgoing {
-        &mut self.guard
-    }
-}
-
-impl Deref for HeldIncoming<'_> {
-    type Target = Incoming;
-
-    fn deref(&self) -> &Incoming {
-        &self.guard
-    }
-}
-
-impl DerefMut for HeldIncoming<'_> {
-    fn deref_mut(&mut self) -> &mut Incoming {
-        &mut self.guard
-    }
-}
-
-impl Drop for WakeMissed<'_> {
-    fn drop(&mut self) {
-        for side in Side::BOTH {
-            let missed = self.0.missed.of(side);
-            if missed.load(Ordering::SeqCst) && missed.swap(false, Ordering::SeqCst) {
-                self.0.wakers.news.wake(side);
-            }
-        }
-    }
-}
-
-impl Drop for LookAgain<'_> {
-    fn drop(&mut self) {
-        if self.0.mail_waits.load(Ordering::SeqCst) {
-            self.0.wakers.news.wake_all();
         }
     }
 }
