@@ -274,6 +274,8 @@ async fn every_violation_names_its_clause_after_what_was_whole_before() {
             panic!("{clause}: {error}");
         };
         assert_eq!(violation.clause(), clause, "{records:02x?}");
+        let said = violation.to_string();
+        assert!(said.contains(&format!("(clause {clause})")), "{said}");
         tokio::spawn(async move { ours.close().await });
         let code = loop {
             match raw.next().await {

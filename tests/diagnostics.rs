@@ -313,9 +313,9 @@ fn mistakes() -> String {
     let wrong = texts[0][..40].to_owned();
     let clumsy: [Box<dyn FnOnce() + Send>; 4] = [
         Box::new(move || drop(SecretKey::from_text(&wrong).unwrap())),
-        Box::new(|| Err(SecretKey::from_bytes(&mut OURS.clone())).unwrap()),
-        Box::new(|| Err(Psk::from_bytes(&mut SHARED.clone())).unwrap()),
-        Box::new(|| Err(config()).unwrap()),
+        Box::new(|| panic!("{:?}", SecretKey::from_bytes(&mut OURS.clone()))),
+        Box::new(|| panic!("{:?}", Psk::from_bytes(&mut SHARED.clone()))),
+        Box::new(|| panic!("{:?}", config())),
     ];
     for clumsy in clumsy {
         assert!(std::thread::spawn(clumsy).join().is_err());

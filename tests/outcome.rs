@@ -139,6 +139,19 @@ async fn an_end_that_is_not_received_yet_is_not_told() {
     assert!(bob.peer_end().is_some());
 }
 
+#[tokio::test]
+async fn an_end_in_the_record_of_the_last_message_is_told_behind_it() {
+    // spec: E-1
+    let (mut alice, mut bob) = pair().await;
+    alice.feed(b"1").await.unwrap();
+    alice.feed(b"last").await.unwrap();
+    alice.finish_with(Code::GOING_AWAY, "tea").await.unwrap();
+    assert!(bob.recv().await.unwrap().is_some());
+    assert_eq!(bob.peer_end(), None);
+    assert!(bob.recv().await.unwrap().is_some());
+    assert_eq!(bob.peer_end().unwrap().code, Code::GOING_AWAY);
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_announced_end_is_counted_from_when_the_announcement_came() {
     // spec: T-18

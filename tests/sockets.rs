@@ -22,9 +22,10 @@ use tokio::{
     time::timeout,
 };
 
-/// The kernel takes 1 for its own least. With so little TCP waits for its timers, not for us.
+/// The kernel takes it for its own least.
 const TINY_UNIX: usize = 1;
-const TINY_TCP: usize = 8 * 1024;
+/// One segment of the loopback: with less TCP waits for its own timers, seconds on end, and not for us.
+const TINY_TCP: usize = 64 * 1024;
 
 #[derive(Debug, Clone, Copy)]
 enum Kind {

@@ -134,6 +134,12 @@ impl Ear {
         }
     }
 
+    fn earn_bytes(&mut self, bytes: usize) {
+        self.earned += bytes;
+        self.earn(self.earned / 1_024);
+        self.earned %= 1_024;
+    }
+
     fn pay(&mut self) {
         assert!(self.credit[0] > 0, "L-2: beyond the progress budget");
         for credit in &mut self.credit {
@@ -178,19 +184,20 @@ impl Ear {
             }
             RawRecord::Message(bytes) => {
                 assert_eq!(self.heard.end, None, "E-3");
+                self.earn(1);
+                if self.partial.is_some() {
+                    self.earn_bytes(bytes.len());
+                }
                 let mut message = self.partial.take().unwrap_or_default();
                 message.extend(bytes);
                 self.heard.messages.push(message);
-                self.earn(1);
             }
             RawRecord::Piece(bytes) => {
                 assert_eq!(self.heard.end, None, "E-3");
                 if bytes.len() < 1_024 {
                     self.pay();
                 }
-                self.earned += bytes.len();
-                self.earn(self.earned / 1_024);
-                self.earned %= 1_024;
+                self.earn_bytes(bytes.len());
                 self.partial.get_or_insert_default().extend(bytes);
             }
         }

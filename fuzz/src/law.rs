@@ -98,6 +98,12 @@ impl Law {
         self.credit = self.credit.saturating_add(amount).min(32);
     }
 
+    fn earn_bytes(&mut self, bytes: usize) {
+        self.earned += bytes;
+        self.earn((self.earned / 1_024) as u32);
+        self.earned %= 1_024;
+    }
+
     // L-1
     fn pay(&mut self) -> Judged {
         holds(self.credit > 0)?;
@@ -130,10 +136,14 @@ impl Law {
         // E-3
         holds(self.end.is_none())?;
         self.fits(body.len())?;
+        self.earn(1);
+        // L-1: the last piece earns by its bytes too.
+        if self.pieces.is_some() {
+            self.earn_bytes(body.len());
+        }
         let mut message = self.pieces.take().unwrap_or_default();
         message.extend_from_slice(body);
         self.messages.push(message);
-        self.earn(1);
         Ok(())
     }
 
@@ -142,9 +152,7 @@ impl Law {
         if body.len() < 1_024 {
             self.pay()?;
         }
-        self.earned += body.len();
-        self.earn((self.earned / 1_024) as u32);
-        self.earned %= 1_024;
+        self.earn_bytes(body.len());
         self.fits(body.len())?;
         self.pieces.get_or_insert_default().extend_from_slice(body);
         Ok(())

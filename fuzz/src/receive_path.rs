@@ -254,6 +254,7 @@ impl Bench {
 
     /// What must hold after each step.
     fn holds(&mut self) {
+        let is_over = self.ours.is_over();
         let receive = &mut self.ours.receive;
         match (receive.failure(), &self.over) {
             (None, None) => {}
@@ -269,7 +270,9 @@ impl Bench {
             (Some(Cause::BadRecord), Some(End::BadRecord)) => {}
             (failure, over) => panic!("{failure:?}, not {over:?}"),
         }
+        // Behind the end of the session bytes are ignored (E-8).
         let abort = match self.over {
+            _ if is_over => None,
             Some(End::Violation | End::BadRecord) => Some(3),
             Some(End::TooLarge) => Some(4),
             None | Some(End::Aborted(_)) => None,
@@ -330,13 +333,14 @@ impl Bench {
                 taken, sent: all, ..
             } => {
                 let word = self.law.final_receipt().or(self.law.stop());
-                all == sent && word == Some(taken)
+                all == sent && word == Some(taken) && taken < sent
             }
             Sent::Unconfirmed {
                 taken, sent: all, ..
             } => {
-                let silent = self.law.final_receipt().or(self.law.stop()).is_none();
-                all == sent && taken == told && silent
+                let final_receipt = self.law.final_receipt().is_some();
+                let below = self.law.stop().is_some_and(|stop| stop < sent);
+                all == sent && taken == told && !final_receipt && !below
             }
             _ => false,
         };

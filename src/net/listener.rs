@@ -264,7 +264,7 @@ impl Listener {
         match taken {
             Ok(stream) => {
                 self.pause.succeeded();
-                Ok(self.admit(stream).err())
+                Ok(self.admit(stream))
             }
             // The socket was shut down, or never listened: no later call can succeed.
             Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
@@ -280,15 +280,18 @@ impl Listener {
         }
     }
 
-    fn admit(&mut self, stream: Stream) -> Result<(), Arrival> {
-        let origin = stream.prepare();
-        let origin = origin.map_err(|error| self.not_taken(stream.address(), error))?;
+    /// Begins a handshake, or says who arrived in vain.
+    fn admit(&mut self, stream: Stream) -> Option<Arrival> {
+        let origin = match stream.prepare() {
+            Ok(origin) => origin,
+            Err(error) => return Some(self.not_taken(stream.address(), error)),
+        };
         let now = Instant::now().into_std();
         // spec: L-8
         if let Err(excess) = self.gate.admit(Source::of(origin), now) {
             self.counts.turned_away = self.counts.turned_away.saturating_add(1);
             session::events::turned_away(origin, &excess);
-            return Err(Arrival::refused(origin, Refused::Excess(excess)));
+            return Some(Arrival::refused(origin, Refused::Excess(excess)));
         }
         let config = self.config.clone();
         let task = match stream {
@@ -300,7 +303,7 @@ impl Listener {
                 .spawn(async move { session::accept_from(io, &config, origin).await }),
         };
         self.origins.insert(task.id(), origin);
-        Ok(())
+        None
     }
 
     fn finished(&mut self, done: Result<(Id, Established), JoinError>) -> Arrival {

@@ -108,6 +108,12 @@ impl Budget {
         self.credit.left > 1 && self.spend()
     }
 
+    /// Pays one, if there are many: for what can wait, so that receipts can still be asked for.
+    pub(super) fn pay_spare(&mut self, now: Instant) -> bool {
+        self.pass(now);
+        self.credit.left > CREDIT / 2 && self.spend()
+    }
+
     /// Pays for a PING that keeps the session alive, also with the last one.
     pub(super) fn pay_keepalive(&mut self, now: Instant) -> bool {
         self.pass(now);

@@ -32,6 +32,16 @@ pub(super) struct PeerWord {
     pub(super) pongs: u64,
 }
 
+impl PeerWord {
+    /// Two halves may hand over what they read in another order than they read it: nothing is taken back.
+    fn merge(&mut self, other: Self) {
+        self.taken = self.taken.max(other.taken);
+        self.stopped |= other.stopped;
+        self.confirmed |= other.confirmed;
+        self.pongs = self.pongs.max(other.pongs);
+    }
+}
+
 impl Notices {
     /// Puts newer notices on top: the newest receipt, the first of everything that is said once.
     pub fn merge(&mut self, newer: Self) {
@@ -41,7 +51,7 @@ impl Notices {
         self.stop |= newer.stop;
         self.final_receipt |= newer.final_receipt;
         self.abort = self.abort.take().or(newer.abort);
-        self.peer = newer.peer;
+        self.peer.merge(newer.peer);
     }
 }
 

@@ -160,13 +160,10 @@ impl SendPath {
             let size = message.len().div_ceil(records.max(1));
             if rest.len() <= size {
                 self.seal_bare(rest, Kind::Message, now)?;
-                self.partial = None;
-                self.count();
                 return Ok(Offered::Whole);
             }
             let piece = rest.get(..size).unwrap_or_default();
             self.seal_bare(piece, Kind::Piece, now)?;
-            self.credit.piece(size);
             progress.done = progress.done.saturating_add(size);
             if self.partial.is_none() {
                 self.words.tickets = self.words.tickets.saturating_add(1);
@@ -273,6 +270,17 @@ impl SendPath {
     fn seal_bare(&mut self, body: &[u8], kind: Kind, now: Instant) -> Result<(), SendError> {
         self.seal_batch(now)?;
         let sealed = self.out.seal_from(&mut self.sealer, body, kind);
+        if sealed.is_ok() {
+            // It earns before a REKEY behind it pays, as it does where it is read (spec: L-2).
+            let whole = kind == Kind::Message;
+            if !whole || self.partial.is_some() {
+                self.credit.piece(body.len());
+            }
+            if whole {
+                self.partial = None;
+                self.count();
+            }
+        }
         self.sealed(sealed, body.len(), now)
     }
 
@@ -311,7 +319,12 @@ impl SendPath {
         if !(spent || old || self.key.asked) || self.words.aborted {
             return false;
         }
-        self.credit.pay(now) || must
+        let paid = if self.key.asked {
+            self.credit.pay(now)
+        } else {
+            self.credit.pay_spare(now)
+        };
+        paid || must
     }
 
     // spec: T-10
@@ -398,6 +411,12 @@ impl SendPath {
     /// Says no more: the session is over for this cause.
     pub(crate) fn shut(&mut self, cause: Cause) {
         self.words.over.get_or_insert_with(|| Box::new(cause));
+    }
+
+    /// Why messages that were taken over may have been dropped unsealed. Behind our END the outcome tells.
+    pub(crate) fn silenced(&self) -> Option<&Cause> {
+        let silent = self.words.aborted && self.words.end.is_none();
+        self.words.over.as_deref().filter(|_over| silent)
     }
 
     /// Puts every answer that is owed into the open batch and seals it.

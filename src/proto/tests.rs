@@ -6,6 +6,8 @@ use crate::{
     wire::Code,
 };
 
+mod answers;
+
 struct Pair {
     alice: Channel,
     bob: Channel,
@@ -477,8 +479,24 @@ fn a_key_opens_so_many_records_and_no_more() {
         send(&mut alice, b"1", now);
         carry(&mut alice, &mut bob, now);
         assert_eq!(take(&mut bob, now).is_none(), ends, "{opened}");
-        assert_eq!(bob.receive.failure().is_some(), ends, "{opened}");
+        let clause = match bob.receive.failure() {
+            Some(Cause::Violation(violation)) => Some(violation.clause()),
+            None => None,
+            Some(other) => panic!("{other}"),
+        };
+        assert_eq!(clause, ends.then_some("T-11"), "{opened}");
     }
+}
+
+#[test]
+fn a_claimed_length_reserves_nothing() {
+    // spec: W-4; threat: 36
+    let Pair { mut bob, now, .. } = pair();
+    bob.receive.input().extend([0xff, 0xff]);
+    let facts = bob.send.facts();
+    let processed = bob.receive.process(&facts, now, 1);
+    assert_eq!(processed, Processed::NeedInput);
+    assert!(bob.receive.input().capacity() < 1_024);
 }
 
 #[test]

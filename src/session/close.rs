@@ -35,9 +35,13 @@ impl Link {
     // spec: E-14
     pub(super) fn closed(&self, side: Side) {
         let mut closing = self.closing();
-        match side {
-            Side::Sender => closing.sender_done = true,
-            Side::Receiver => closing.receiver_done = true,
+        let done = match side {
+            Side::Sender => &mut closing.sender_done,
+            Side::Receiver => &mut closing.receiver_done,
+        };
+        // News only once: the pump says it in every poll.
+        if core::mem::replace(done, true) {
+            return;
         }
         let both = closing.sender_done && closing.receiver_done;
         drop(closing);
@@ -173,8 +177,8 @@ impl Link {
         let mut closing = self.closing();
         closing.sender_gone = true;
         let last = closing.receiver_gone;
-        closing.sender_done = true;
         drop(closing);
+        self.closed(Side::Sender);
         let unfinished = self.outgoing().path.ended().is_none();
         if unfinished {
             self.give_up();
@@ -188,8 +192,8 @@ impl Link {
         let mut closing = self.closing();
         closing.receiver_gone = true;
         let last = closing.sender_gone;
-        closing.receiver_done = true;
         drop(closing);
+        self.closed(Side::Receiver);
         self.half_dropped(last);
     }
 

@@ -88,9 +88,13 @@ async fn run(
             )));
         }
         Ok(Err(error)) => error,
-        Err(_elapsed) => HandshakeError::TimedOut {
-            waiting_for: talk.waiting_for,
-        },
+        Err(_elapsed) => {
+            // A message that has left in part is not begun anew.
+            talk.output.clear();
+            HandshakeError::TimedOut {
+                waiting_for: talk.waiting_for,
+            }
+        }
     };
     events::handshake_failed(origin, &error);
     talk.close().await;

@@ -30,7 +30,7 @@ use super::{
     close::Closing,
     events,
     transport::{Reader, Transport, Writer},
-    wakers::Wakers,
+    wakers::{Side, Wakers},
 };
 use crate::{
     proto::{
@@ -51,6 +51,8 @@ pub(super) struct Link {
     mail_waits: AtomicBool,
     /// Messages handed out, as the receiving half counts them by itself.
     handed: AtomicU64,
+    /// Which half could not look at the receiving side while it was held.
+    missed: Missed,
     pub(super) wakers: Wakers,
     flags: Flags,
     outcome: OnceLock<Box<Outcome>>,
@@ -71,6 +73,12 @@ struct Flags {
     receiving: AtomicBool,
     /// The receiving half hands out messages of its batch without a lock; see [`Link::hand_quickly`].
     quick: AtomicBool,
+}
+
+#[derive(Default)]
+struct Missed {
+    sender: AtomicBool,
+    receiver: AtomicBool,
 }
 
 pub(super) struct Outgoing {
@@ -103,6 +111,17 @@ pub(super) struct Held<'a> {
 /// Whoever lets go of the sending side looks at the mail once more: the half that posted something while
 /// it was held could not take it along, and may wait already.
 struct LookAgain<'a>(&'a Link);
+
+/// The receiving side, held.
+pub(super) struct HeldIncoming<'a> {
+    guard: MutexGuard<'a, Incoming>,
+    // Dropped behind the guard.
+    _missed: WakeMissed<'a>,
+}
+
+/// Whoever lets go of the receiving side wakes the half that meant to read and could not: it has
+/// registered nowhere, and nobody else may read for it.
+struct WakeMissed<'a>(&'a Link);
 
 /// What passes between the halves without waiting.
 struct Mail {
@@ -156,6 +175,15 @@ pub(super) fn now() -> Instant {
     tokio::time::Instant::now().into_std()
 }
 
+impl Missed {
+    fn of(&self, side: Side) -> &AtomicBool {
+        match side {
+            Side::Sender => &self.sender,
+            Side::Receiver => &self.receiver,
+        }
+    }
+}
+
 impl Fixed {
     pub(super) fn limits(&self) -> &Limits {
         self.config.limits()
@@ -204,6 +232,7 @@ impl Link {
             }),
             mail_waits: AtomicBool::new(false),
             handed: AtomicU64::new(0),
+            missed: Missed::default(),
             wakers: Wakers::new(),
             flags: Flags::default(),
             outcome: OnceLock::new(),
@@ -231,20 +260,27 @@ impl Link {
         }
     }
 
-    pub(super) fn incoming(&self) -> MutexGuard<'_, Incoming> {
-        self.counted(lock(&self.incoming))
+    pub(super) fn incoming(&self) -> HeldIncoming<'_> {
+        self.held_incoming(lock(&self.incoming))
     }
 
-    pub(super) fn try_incoming(&self) -> Option<MutexGuard<'_, Incoming>> {
-        try_lock(&self.incoming).map(|incoming| self.counted(incoming))
+    /// If the receiving side is held, `side` is woken when it is let go; it must have registered for news.
+    pub(super) fn try_incoming(&self, side: Side) -> Option<HeldIncoming<'_>> {
+        let guard = try_lock(&self.incoming).or_else(|| {
+            self.missed.of(side).store(true, Ordering::SeqCst);
+            try_lock(&self.incoming)
+        });
+        guard.map(|guard| self.held_incoming(guard))
     }
 
     /// Whoever looks at the receive path sees what was handed out without it.
-    fn counted<'a>(&self, mut incoming: MutexGuard<'a, Incoming>) -> MutexGuard<'a, Incoming> {
-        incoming
-            .path
-            .handed_out(self.handed.load(Ordering::Relaxed));
-        incoming
+    fn held_incoming<'a>(&'a self, mut guard: MutexGuard<'a, Incoming>) -> HeldIncoming<'a> {
+        let handed = self.handed.load(Ordering::Relaxed);
+        guard.path.handed_out(handed);
+        HeldIncoming {
+            guard,
+            _missed: WakeMissed(self),
+        }
     }
 
     /// The receiving half has a batch and may hand out its messages with [`Link::hand_quickly`], as long
@@ -304,6 +340,11 @@ impl Link {
     /// Marks that a future of the receiving half waits, so that the other half leaves reading to it.
     pub(super) fn set_receiving(&self, receiving: bool) {
         self.flags.receiving.store(receiving, Ordering::SeqCst);
+    }
+
+    /// Whether the receiving half waits for input and has not been told of any that it has not looked at.
+    fn is_read_by_receiver(&self) -> bool {
+        self.flags.receiving.load(Ordering::SeqCst) && !self.wakers.read.is_stirred()
     }
 
     /// Puts notices where whoever writes next finds them.
@@ -385,6 +426,31 @@ impl Deref for Held<'_> {
 impl DerefMut for Held<'_> {
     fn deref_mut(&mut self) -> &mut Outgoing {
         &mut self.guard
+    }
+}
+
+impl Deref for HeldIncoming<'_> {
+    type Target = Incoming;
+
+    fn deref(&self) -> &Incoming {
+        &self.guard
+    }
+}
+
+impl DerefMut for HeldIncoming<'_> {
+    fn deref_mut(&mut self) -> &mut Incoming {
+        &mut self.guard
+    }
+}
+
+impl Drop for WakeMissed<'_> {
+    fn drop(&mut self) {
+        for side in Side::BOTH {
+            let missed = self.0.missed.of(side);
+            if missed.load(Ordering::SeqCst) && missed.swap(false, Ordering::SeqCst) {
+                self.0.wakers.news.wake(side);
+            }
+        }
     }
 }
 

@@ -423,6 +423,7 @@ impl Link {
 
     /// Before the receiving half waits, what others wait for leaves.
     fn settle(&self, cx: &mut Context<'_>, timer: &mut Timer, now: Instant) {
+        self.take_over_write();
         self.serve(Side::Receiver, cx.waker(), now);
         if !self.is_split() {
             let mut outgoing = self.outgoing();

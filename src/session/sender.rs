@@ -389,8 +389,9 @@ impl Link {
             let mut outgoing = self.outgoing();
             self.wakers.write.register(Side::Sender, cx.waker());
             let written = self.write(&mut outgoing, now);
-            if let Some(cause) = &outgoing.broken {
-                return Poll::Ready(Err(SendError::Over(Cause::clone(cause))));
+            let over = outgoing.broken.as_deref().or(outgoing.path.silenced());
+            if let Some(cause) = over {
+                return Poll::Ready(Err(SendError::Over(cause.clone())));
             }
             if written.is_ready() {
                 self.wakers.write.forget(Side::Sender);
@@ -416,7 +417,7 @@ impl Link {
         self.wakers.read.forget(Side::Sender);
         self.serve(Side::Sender, cx.waker(), now);
         let failure = self
-            .try_incoming()
+            .try_incoming(Side::Sender)
             .and_then(|incoming| incoming.path.failure().cloned());
         match failure {
             // Behind our END nothing is sent any more: the outcome tells the rest.
@@ -445,7 +446,7 @@ impl Link {
             return Poll::Ready(result);
         }
         let blocked = self
-            .try_incoming()
+            .try_incoming(Side::Sender)
             .is_some_and(|incoming| incoming.path.is_blocked());
         if blocked && !self.is_split() {
             return Poll::Ready(Err(SendError::MustReceive));
@@ -468,7 +469,7 @@ impl Link {
                 return Some(Err(SendError::Over(Cause::clone(cause))));
             }
         }
-        let incoming = self.try_incoming()?;
+        let incoming = self.try_incoming(Side::Sender)?;
         let cause = incoming.path.failure()?;
         Some(Err(SendError::Over(cause.clone())))
     }

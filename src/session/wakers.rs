@@ -15,6 +15,10 @@ pub(super) enum Side {
     Receiver,
 }
 
+impl Side {
+    pub(super) const BOTH: [Self; 2] = [Self::Sender, Self::Receiver];
+}
+
 #[derive(Debug, Default)]
 struct Waiting {
     sender: Option<Waker>,
@@ -68,9 +72,23 @@ impl Slot {
         !self.calm.load(Ordering::SeqCst)
     }
 
+    /// Wakes one side alone.
+    pub(super) fn wake(&self, side: Side) {
+        let mut waiting = self.waiting();
+        let waker = match side {
+            Side::Sender => waiting.sender.take(),
+            Side::Receiver => waiting.receiver.take(),
+        };
+        drop(waiting);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
     pub(super) fn wake_all(&self) {
         let Waiting { sender, receiver } = core::mem::take(&mut *self.waiting());
-        for waker in [sender, receiver].into_iter().flatten() {
+        // The receiver first, so that it finds what came before the sender reads for it.
+        for waker in [receiver, sender].into_iter().flatten() {
             waker.wake();
         }
     }

@@ -1,5 +1,7 @@
-use super::{Code, Frame, Hello, HelloFault, Kind, Offer, Params, Refusal};
-use super::{next_message, short_message_head};
+use super::{
+    Code, Frame, Hello, HelloFault, Kind, Offer, Params, Refusal, Violation, next_message,
+    short_message_head,
+};
 use super::{record_length, split_kind, varint};
 
 fn frames() -> Vec<Frame<'static>> {
@@ -239,6 +241,22 @@ fn record_lengths_are_judged_before_their_bodies() {
         assert_eq!(early.is_ok(), (17..=4_112).contains(&length), "{length}");
     }
     assert_eq!(record_length(&[0], 65_519), Ok(None));
+    let broken = |length: u16| record_length(&length.to_be_bytes(), 4_096).unwrap_err();
+    assert_eq!(
+        (broken(16).clause(), broken(4_113).clause()),
+        ("T-1", "H-18")
+    );
+}
+
+#[test]
+fn a_violation_tells_a_person_its_clause() {
+    // spec: T-20
+    let padding = Violation::new("T-13", "padding that is not zero");
+    assert_eq!(
+        padding.to_string(),
+        "padding that is not zero (clause T-13)"
+    );
+    assert!(Violation::too_large().to_string().ends_with("(clause T-8)"));
 }
 
 #[test]

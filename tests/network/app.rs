@@ -106,7 +106,8 @@ impl App {
             }
         }
         match script.end {
-            End::Drop => return self.leave(),
+            // Nobody said that it ends, so it must not look like an end.
+            End::Drop => return,
             End::Abort => {
                 let outcome = session.abort(Code::application(7), "enough").await;
                 return self.conclude(outcome);
@@ -140,11 +141,13 @@ impl App {
                 break;
             }
         }
-        self.leave();
         let outcome = match script.end {
             End::Drop => return None,
             End::Abort => sender.abort(Code::application(7), "enough").await,
-            End::Finish | End::Await | End::Close => sender.close().await,
+            End::Finish | End::Await | End::Close => {
+                self.leave();
+                sender.close().await
+            }
         };
         self.conclude(outcome.clone());
         Some(outcome)

@@ -30,16 +30,19 @@ impl Link {
             if self.write(&mut outgoing, now).is_ready() {
                 self.wakers.write.forget(side);
             }
+        } else {
+            // Whoever holds it wakes us when it lets go.
+            self.mail_waits.store(true, Ordering::SeqCst);
         }
         self.serve(side, waker, now);
         self.clock(side, waker, now)
     }
 
     pub(in crate::session) fn drive_reading(&self, side: Side, waker: &Waker, now: Instant) {
-        let Some(mut incoming) = self.try_incoming() else {
+        let Some(mut incoming) = self.try_incoming(side) else {
             return;
         };
-        if side == Side::Sender && self.flags.receiving.load(Ordering::SeqCst) {
+        if side == Side::Sender && self.is_read_by_receiver() {
             self.wakers.read.forget(side);
             return;
         }
@@ -89,7 +92,7 @@ impl Link {
         if next.passed(stall_at, now) {
             self.time_out(TimeLimit::WriteStall);
         }
-        if let Some(mut incoming) = self.try_incoming()
+        if let Some(mut incoming) = self.try_incoming(side)
             && incoming.path.failure().is_none()
         {
             // With a PING out, nothing else would make us look before the idle timeout.
@@ -104,14 +107,20 @@ impl Link {
             }
         }
         self.age(&mut next, now);
-        self.release(&mut next, now);
+        self.release(side, &mut next, now);
         self.serve(side, waker, now);
         next.0
     }
 
     fn time_out(&self, limit: TimeLimit) {
-        self.incoming().path.fail(Cause::Timeout(limit));
+        let mut incoming = self.incoming();
         let mut outgoing = self.outgoing();
+        if lock(&self.mail).stalled.is_none() {
+            // The other half has written meanwhile.
+            return;
+        }
+        incoming.path.fail(Cause::Timeout(limit));
+        drop(incoming);
         // The transport takes nothing: there is no last word.
         outgoing.writer = None;
         lock(&self.mail).stalled = None;
@@ -172,8 +181,8 @@ impl Link {
         self.wakers.news.wake_all();
     }
 
-    fn release(&self, next: &mut Next, now: Instant) {
-        if let Some(mut incoming) = self.try_incoming()
+    fn release(&self, side: Side, next: &mut Next, now: Instant) {
+        if let Some(mut incoming) = self.try_incoming(side)
             && incoming.path.owns_memory()
             && next.passed(incoming.used.checked_add(RELEASE_AFTER), now)
         {

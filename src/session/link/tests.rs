@@ -58,3 +58,31 @@ async fn an_answer_owed_while_the_sending_side_is_held_is_not_forgotten() {
     }
     assert!(alice.round_trip().is_some(), "the PONG has not come");
 }
+
+/// Who could not read while the other half did, and stands registered nowhere, is told to look again.
+// spec: L-6
+#[tokio::test]
+async fn a_sender_that_cannot_read_while_the_receiver_does_is_woken_behind_it() {
+    let (mut alice, bob) = pair().await;
+    let (mut sender, receiver) = bob.split();
+    let count = Arc::new(Count::default());
+    let waker = Waker::from(Arc::clone(&count));
+    let mut context = Context::from_waker(&waker);
+    let mut sending = pin!(sender.send_confirmed(b"taken?"));
+
+    let held = receiver.link.incoming();
+    assert!(sending.as_mut().poll(&mut context).is_pending());
+    let before = count.0.load(Ordering::SeqCst);
+    drop(held);
+    assert!(count.0.load(Ordering::SeqCst) > before, "nobody was woken");
+
+    assert!(sending.as_mut().poll(&mut context).is_pending());
+    let before = count.0.load(Ordering::SeqCst);
+    // The receipt leaves as the message is taken.
+    alice.recv().await.unwrap();
+    assert!(
+        count.0.load(Ordering::SeqCst) > before,
+        "nobody reads the receipt"
+    );
+    assert!(sending.as_mut().poll(&mut context).is_ready());
+}

@@ -25,6 +25,14 @@ impl Link {
         }
     }
 
+    /// What the transport did not take is for whoever looks next: the half that left it may not be polled.
+    // spec: L-5
+    pub(in crate::session) fn take_over_write(&self) {
+        if lock(&self.mail).stalled.is_some() {
+            self.mail_waits.store(true, Ordering::SeqCst);
+        }
+    }
+
     /// Seals and writes everything that waits. Failures stand in `outgoing.broken`.
     pub(in crate::session) fn write(&self, outgoing: &mut Outgoing, now: Instant) -> Poll<()> {
         outgoing.now = now;
