@@ -36,15 +36,22 @@ pub fn run(results: &mut Results, keys: &Arc<Keys>, plan: Plan) {
         for (what, value) in [("p50", middle), ("p99", tail)] {
             let case = format!("round trip {what}, TCP, {case}, {connections} hostile connections");
             let case = case.replace(", quiet, ", " while quiet, before ");
-            results.push(("admission", &case, "us", Better::Lower), "Duologue AES-256-GCM", vec![value]);
+            results.push(
+                ("admission", &case, "us", Better::Lower),
+                "Duologue AES-256-GCM",
+                vec![value],
+            );
         }
     }
 }
 
 async fn serve(keys: &Keys, tell: &std::sync::mpsc::Sender<String>) {
     let config = keys.duologue(Peer::Aes)[1].clone();
-    let mut listener = Listener::bind("tcp:127.0.0.1:0", config).await.expect("listener");
-    tell.send(listener.local_address().to_string()).expect("address");
+    let mut listener = Listener::bind("tcp:127.0.0.1:0", config)
+        .await
+        .expect("listener");
+    tell.send(listener.local_address().to_string())
+        .expect("address");
     while let Ok(arrival) = listener.arrival().await {
         let Ok(mut session) = arrival.session else {
             continue;
@@ -62,7 +69,9 @@ async fn serve(keys: &Keys, tell: &std::sync::mpsc::Sender<String>) {
 
 async fn siege(keys: &Keys, address: &str, (connections, plan): (usize, Plan)) -> [[f64; 2]; 2] {
     let config = &keys.duologue(Peer::Aes)[0];
-    let mut session = dial(address, &keys.bob_public, config).await.expect("session");
+    let mut session = dial(address, &keys.bob_public, config)
+        .await
+        .expect("session");
     let mut trips = async |done: &AtomicBool, least: usize| {
         let mut times = Vec::new();
         while times.len() < least || !done.load(Ordering::Relaxed) {
@@ -96,7 +105,10 @@ async fn siege(keys: &Keys, address: &str, (connections, plan): (usize, Plan)) -
 pub fn child(order: &str) {
     raise_limit();
     let mut order = order.split('|').skip(1);
-    let count: usize = order.next().and_then(|count| count.parse().ok()).expect("count");
+    let count: usize = order
+        .next()
+        .and_then(|count| count.parse().ok())
+        .expect("count");
     let address = order.next().expect("address").trim_start_matches("tcp:");
     let address: SocketAddr = address.parse().expect("address");
     let mut open = Vec::new();
@@ -118,7 +130,12 @@ pub fn child(order: &str) {
         if open.len() > 4_000 {
             open.drain(..1_000);
         }
-        for stream in open.iter_mut().rev().take(8).filter(|_one| number % 16 == 0) {
+        for stream in open
+            .iter_mut()
+            .rev()
+            .take(8)
+            .filter(|_one| number % 16 == 0)
+        {
             let _trickle = stream.write_all(&[0]);
         }
     }

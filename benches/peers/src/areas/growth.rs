@@ -15,9 +15,15 @@ const NAME: &str = "Duologue AES-256-GCM";
 
 pub fn run(results: &mut Results, keys: &Arc<Keys>, plan: Plan) {
     let most = plan.amount(10_000, 1_000);
-    for count in [1, 10, 100, 1_000, 10_000].into_iter().filter(|count| *count <= most) {
+    for count in [1, 10, 100, 1_000, 10_000]
+        .into_iter()
+        .filter(|count| *count <= most)
+    {
         let (cost, heap) = talk::runtime().block_on(sessions(keys, count));
-        let cases = [("cost of a message, sessions", "us", cost), ("heap of an end, sessions", "bytes", heap)];
+        let cases = [
+            ("cost of a message, sessions", "us", cost),
+            ("heap of an end, sessions", "bytes", heap),
+        ];
         for (what, unit, value) in cases {
             let case = format!("{what} at {count}");
             results.push(("growth", &case, unit, Better::Lower), NAME, vec![value]);
@@ -37,7 +43,11 @@ pub fn run(results: &mut Results, keys: &Arc<Keys>, plan: Plan) {
         let count = plan.amount(400_000, 100_000);
         let case = format!("64 B by senders of a pump at {senders}");
         let entries = vec![entry(NAME, move || pumped(keys, senders, count))];
-        results.measure(("growth", &case, "messages/s", Better::Higher), plan, entries);
+        results.measure(
+            ("growth", &case, "messages/s", Better::Higher),
+            plan,
+            entries,
+        );
     }
 }
 

@@ -26,7 +26,11 @@ const KINDS: [&str; 2] = ["plain tokio (limit)", "Duologue AES-256-GCM"];
 
 fn resident() -> f64 {
     let pages = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    let pages: f64 = pages.split(' ').nth(1).and_then(|pages| pages.parse().ok()).unwrap_or(0.0);
+    let pages: f64 = pages
+        .split(' ')
+        .nth(1)
+        .and_then(|pages| pages.parse().ok())
+        .unwrap_or(0.0);
     pages * 4_096.0
 }
 
@@ -58,7 +62,10 @@ fn measure(kind: &str, count: usize) -> [f64; 3] {
     let figures = talk::runtime().block_on(async {
         let listener = UnixListener::bind(&path).expect("listener");
         let mut child = Command::new(std::env::current_exe().expect("own path"))
-            .args(["--child", &format!("{kind}|{count}|{public}|{}", path.display())])
+            .args([
+                "--child",
+                &format!("{kind}|{count}|{public}|{}", path.display()),
+            ])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -99,7 +106,9 @@ async fn accept(kind: &str, wire: UnixStream, config: &Config) -> End {
         let io: Box<dyn Io> = Box::new(wire);
         return End::Stream(io);
     }
-    End::Duologue(Box::new(duologue::accept(wire, config).await.expect("session")))
+    End::Duologue(Box::new(
+        duologue::accept(wire, config).await.expect("session"),
+    ))
 }
 
 async fn echo(end: &mut End) {
@@ -143,7 +152,9 @@ pub fn child(order: &str) {
             ends.extend(join_all(connecting).await);
         }
         let mut word = String::new();
-        BufReader::new(std::io::stdin()).read_line(&mut word).expect("word");
+        BufReader::new(std::io::stdin())
+            .read_line(&mut word)
+            .expect("word");
         join_all(ends.iter_mut().map(ask)).await;
     });
 }
