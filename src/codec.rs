@@ -20,15 +20,13 @@
 //! - sequence elements and map entries number at most the message's length plus
 //!   [`SPARE_ELEMENTS`], so elements that take no bytes, like those of `Vec<()>`, cost no time
 //!   either. Fields of tuples and structs are not counted: your type fixes their number;
-//! - lengths that the message claims reserve nothing beyond the message's own length, summed over
-//!   all its sequences and maps: a claim beyond that reserves nothing, and a first element that takes
-//!   memory is then an error;
+//! - a length that the message claims reserves nothing beyond the message's own length, summed
+//!   over all its sequences and maps;
 //! - the whole message is one value: bytes after it are an error.
 //!
 //! Memory is therefore bounded by what the message holds times what your type makes of it: for
 //! vectors, boxes and enums of ordinary size at most 32 times the message and 4 KiB, in JSON also
-//! room for four elements per level; CBOR without lengths, whose vectors grow by doubling, may
-//! need 112 times. But a `Vec` of a 200-byte enum takes 200 bytes for each
+//! room for four elements per level. But a `Vec` of a 200-byte enum takes 200 bytes for each
 //! one-byte variant, and a map has its own overhead: box large variants, or lower the largest
 //! message that the session accepts. Types that read ahead (`untagged`, internally tagged,
 //! `flatten`) are under these limits while they read; what serde does with the buffer afterwards

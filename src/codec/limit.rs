@@ -84,11 +84,11 @@ impl Limits {
         Ok(())
     }
 
-    /// Whether a claimed number of elements may be reserved: all of it, or nothing.
-    fn grant(&self, claimed: usize) -> bool {
-        let left = self.claims.get().checked_sub(claimed);
-        self.claims.set(left.unwrap_or(self.claims.get()));
-        left.is_some()
+    /// As much of a claimed number of elements as may be reserved.
+    fn grant(&self, claimed: usize) -> usize {
+        let granted = claimed.min(self.claims.get());
+        self.claims.set(self.claims.get().saturating_sub(granted));
+        granted
     }
 
     /// Our fault as an error of the codec.

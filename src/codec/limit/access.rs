@@ -6,7 +6,7 @@ use serde::de::{
     DeserializeSeed, Deserializer, EnumAccess, Error, MapAccess, SeqAccess, VariantAccess, Visitor,
 };
 
-use super::{Fault, Limit, Limits, Reason, visitor::Watch};
+use super::{Fault, Limit, Limits, visitor::Watch};
 
 /// Whether the value that a seed makes is an element by the peer's choice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,40 +53,17 @@ impl<'de> DeserializeSeed<'de> for Surplus {
 ///
 /// Not at the start: fields of structs, which nobody reserves, would use up what is there.
 #[derive(Debug, Default)]
-struct Claim(Cell<Granted>);
-
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-enum Granted {
-    #[default]
-    NotAsked,
-    Whole,
-    /// More than the rest of the message can hold: nothing is reserved for it.
-    Nothing,
-}
+struct Claim(Cell<Option<usize>>);
 
 impl Claim {
     fn hint(&self, limits: &Limits, claimed: Option<usize>) -> Option<usize> {
         let claimed = claimed?;
-        if self.0.get() == Granted::NotAsked {
-            let granted = match limits.grant(claimed) {
-                true => Granted::Whole,
-                false => Granted::Nothing,
-            };
-            self.0.set(granted);
-        }
-        match self.0.get() {
-            Granted::Whole => Some(claimed),
-            Granted::NotAsked | Granted::Nothing => Some(0),
-        }
-    }
-
-    /// Refuses to fill what nothing was reserved for, or it would grow by doubling and cost more than an
-    /// honest message. Only elements that take no memory can be so many.
-    fn judge<T, E>(&self) -> Result<(), Fault<E>> {
-        if self.0.get() == Granted::Nothing && size_of::<T>() > 0 {
-            return Err(Fault::Ours(Reason::TooManyElements));
-        }
-        Ok(())
+        let granted = match self.0.get() {
+            Some(granted) => granted,
+            None => limits.grant(claimed),
+        };
+        self.0.set(Some(granted));
+        Some(claimed.min(granted))
     }
 }
 
@@ -145,9 +122,6 @@ impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for LimitedSeq<'_, A> {
             })
             .map_err(Fault::Codec)?;
         self.ended = element.is_none();
-        if element.is_some() {
-            self.claim.judge::<S::Value, A::Error>()?;
-        }
         Ok(element)
     }
 
@@ -204,9 +178,6 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for LimitedMap<'_, A> {
             })
             .map_err(Fault::Codec)?;
         self.ended = key.is_none();
-        if key.is_some() {
-            self.claim.judge::<S::Value, A::Error>()?;
-        }
         Ok(key)
     }
 
