@@ -26,7 +26,8 @@
 //!
 //! Memory is therefore bounded by what the message holds times what your type makes of it: for
 //! vectors, boxes and enums of ordinary size at most 32 times the message and 4 KiB, in JSON also
-//! room for four elements per level. But a `Vec` of a 200-byte enum takes 200 bytes for each
+//! room for four elements per level. Where no length is claimed, or a false one, vectors double
+//! while they are read: such a message may need up to 112 times its size before it is refused. But a `Vec` of a 200-byte enum takes 200 bytes for each
 //! one-byte variant, and a map has its own overhead: box large variants, or lower the largest
 //! message that the session accepts. Types that read ahead (`untagged`, internally tagged,
 //! `flatten`) are under these limits while they read; what serde does with the buffer afterwards
