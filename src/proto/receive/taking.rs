@@ -10,7 +10,7 @@ use crate::{proto::config::Taking, wire};
 impl ReceivePath {
     /// Hands out the next whole message; it counts as taken.
     ///
-    /// With [`Config::acknowledge_explicitly`] it counts when [`ReceivePath::acknowledge`] is called.
+    /// With [`Config::acknowledge_explicitly`](crate::Config::acknowledge_explicitly) it counts when [`ReceivePath::acknowledge`] is called.
     pub fn take(&mut self) -> Option<Bytes> {
         let message = self.hand_out()?;
         self.settle();
