@@ -24,6 +24,8 @@ use crate::{
 };
 
 const STEPS: usize = 300;
+/// The greatest credit (spec: L-1).
+const CREDIT: u32 = 32;
 
 pub fn run(bytes: &[u8]) {
     let mut input = Input::new(bytes);
@@ -37,7 +39,7 @@ pub fn run(bytes: &[u8]) {
     let (mut ear, mut mouth) = (base.ear(), base.mouth());
     let (mut sent, mut expected) = (Vec::new(), 0_usize);
     // The peer's account with us (L-1), and what must become of its direction.
-    let (mut credit, mut fails) = (32_u32, None);
+    let (mut credit, mut fails) = (CREDIT, None);
     for _step in 0..STEPS {
         if input.is_empty() {
             break;
@@ -61,14 +63,14 @@ pub fn run(bytes: &[u8]) {
             100..=119 => {
                 let passed = u32::from(input.byte());
                 now += Duration::from_secs(passed.into());
-                credit = (credit + passed).min(32);
+                credit = (credit + passed).min(CREDIT);
                 ear.pass(passed);
             }
             _ if fails.is_some() => {}
             120..=199 => {
                 let record = RawRecord::Message(vec![deed; usize::from(input.byte())]);
                 let body = mouth.encrypt(&[], &record.encode());
-                credit = (credit + 1).min(32);
+                credit = (credit + 1).min(CREDIT);
                 expected += 1;
                 assert_eq!(
                     bring(&mut ours, &with_length(&body), now),
@@ -108,9 +110,10 @@ pub fn run(bytes: &[u8]) {
             (failure, fails) => panic!("{failure:?}, not {fails:?}"),
         }
         ear.hear(&mut ours.send);
-        // Beyond the configured limit a key is used only while there is no credit to change it.
+        // Beyond the configured limit a key is used only while half of the credit is spent: the rest is for
+        // what cannot wait.
         let late = ear.records > records.max(2);
-        let poor = ear.before.iter().any(|credit| *credit <= 1);
+        let poor = ear.before.iter().any(|credit| *credit <= CREDIT / 2);
         assert!(!late || poor, "T-11: {} records under one key", ear.records);
         assert!(ear.records < 1 << 20, "T-11");
     }

@@ -303,6 +303,9 @@ impl Config {
 
     /// Replaces our sending key after so many records or bytes of plaintext, or at this age
     /// (defaults and upper limits: 2^20 records, 64 GiB; default age one hour).
+    ///
+    /// A new key costs the peer something, and messages pay for it (`spec: L-1`): with limits so small that keys
+    /// change faster than messages are sent, a key serves longer, but never beyond the upper limits.
     #[must_use]
     pub fn rekey_after(self, records: u64, bytes: u64, age: Duration) -> Self {
         self.with(|inner| {
