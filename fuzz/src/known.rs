@@ -7,6 +7,7 @@ use duologue::{
     fuzzing::{self, Known},
     proto::{Channel, Offered, Processed, Progress, ReceivePath, SendPath},
 };
+use sha2::{Digest, Sha256};
 
 use crate::{
     input::Input,
@@ -28,6 +29,7 @@ pub(crate) struct Base {
     pub(crate) suite: Suite,
     pub(crate) provider: Provider,
     pub(crate) aead: Aead,
+    keys: [[u8; 32]; 2],
 }
 
 impl Base {
@@ -42,7 +44,15 @@ impl Base {
                 Provider::portable()
             },
             aead: RawSuite::ALL[at].aead(),
+            keys: KEYS,
         }
+    }
+
+    /// The peer's key hangs on the whole input, so that an engine that watches how tags are compared cannot
+    /// learn to seal: what it changes, it changes under another key.
+    pub(crate) fn keyed_by(mut self, input: &[u8]) -> Self {
+        self.keys[1] = Sha256::digest(input).into();
+        self
     }
 
     pub(crate) fn config(self) -> Config {
@@ -57,7 +67,7 @@ impl Base {
     pub(crate) fn ours(self, config: &Config, max_message: u64, now: Instant) -> Channel {
         let known = Known {
             suite: self.suite,
-            keys: KEYS,
+            keys: self.keys,
             max_message,
             idle_ms: 0,
         };
@@ -66,12 +76,12 @@ impl Base {
 
     /// The peer's cipher: seals what we open.
     pub(crate) fn mouth(self) -> RawCipher {
-        RawCipher::new(self.aead, KEYS[1])
+        RawCipher::new(self.aead, self.keys[1])
     }
 
     /// The peer's ear: opens what we seal.
     pub(crate) fn ear(self) -> Ear {
-        Ear::new(RawCipher::new(self.aead, KEYS[0]))
+        Ear::new(RawCipher::new(self.aead, self.keys[0]))
     }
 }
 

@@ -21,7 +21,7 @@ const SPARE: u64 = 64 * 1024;
 
 pub fn run(bytes: &[u8]) {
     let mut input = Input::new(bytes);
-    let base = Base::read(&mut input);
+    let base = Base::read(&mut input).keyed_by(bytes);
     let config = base.config();
     let mut mouth = base.mouth();
     let mut records = Vec::new();
