@@ -26,6 +26,7 @@ pub(crate) use config::Limits;
 pub use config::{Config, ConfigError};
 pub use handshake::{Channel, Handshake, Judging, Peer, Step};
 pub use handshake_error::HandshakeError;
+pub(crate) use notices::SharedFacts;
 pub use notices::{Facts, Notices};
 pub use outcome::{Cause, Ended, Outcome, Received, Sent, TimeLimit};
 pub use policy::{Candidate, Judgement, Origin, PeerPolicy};

@@ -78,7 +78,7 @@ impl Clock {
 
     /// When waiting must be looked at again, or it counts as begun anew.
     pub(super) fn look_at(&self) -> Option<Instant> {
-        self.waiting?.looked.checked_add(self.idle?.div_f32(2.0))
+        self.waiting?.looked.checked_add(self.idle?.checked_div(2)?)
     }
 
     pub(super) fn ping_at(&self) -> Option<Instant> {

@@ -1,5 +1,7 @@
 //! What the two paths of a session tell each other, as values.
 
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
 use super::outcome::Cause;
 
 /// What the receive path wants the send path to say or to know: one slot each, so memory is constant.
@@ -65,4 +67,35 @@ pub struct Facts {
     /// PINGs and PONGs sent.
     pub(super) pings: u64,
     pub(super) pongs: u64,
+}
+
+/// Facts that one half writes down and the other reads, without a lock.
+///
+/// Each of them only rises. What the peer answers was written down before it left, so whoever judges the
+/// answer sees it; and as END is written last and read first, it is never seen without the messages before it.
+#[derive(Debug, Default)]
+pub(crate) struct SharedFacts {
+    sent: AtomicU64,
+    pings: AtomicU64,
+    pongs: AtomicU64,
+    ended: AtomicBool,
+}
+
+impl SharedFacts {
+    pub(crate) fn write(&self, facts: Facts) {
+        self.sent.store(facts.sent, Ordering::Release);
+        self.pings.store(facts.pings, Ordering::Release);
+        self.pongs.store(facts.pongs, Ordering::Release);
+        self.ended.store(facts.ended, Ordering::Release);
+    }
+
+    pub(crate) fn read(&self) -> Facts {
+        let ended = self.ended.load(Ordering::Acquire);
+        Facts {
+            sent: self.sent.load(Ordering::Acquire),
+            ended,
+            pings: self.pings.load(Ordering::Acquire),
+            pongs: self.pongs.load(Ordering::Acquire),
+        }
+    }
 }

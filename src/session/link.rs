@@ -9,8 +9,10 @@ mod held;
 mod reading;
 #[cfg(test)]
 mod tests;
+mod told;
 mod writing;
 
+pub(super) use held::Held;
 pub(super) use reading::ENOUGH;
 
 use core::{
@@ -26,7 +28,7 @@ use std::{
 use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use self::held::Missed;
+use self::{held::Missed, told::Told};
 use super::{
     close::Closing,
     events,
@@ -35,7 +37,8 @@ use super::{
 };
 use crate::{
     proto::{
-        self, Cause, Channel, Config, Facts, Limits, Notices, Outcome, Peer, ReceivePath, SendPath,
+        self, Cause, Channel, Config, Limits, Notices, Outcome, Peer, ReceivePath, SendPath,
+        SharedFacts,
     },
     wire::{self, Code},
 };
@@ -50,6 +53,9 @@ pub(super) struct Link {
     incoming: Mutex<Incoming>,
     mail: Mutex<Mail>,
     mail_waits: AtomicBool,
+    /// What the send path has said, for whoever judges the peer.
+    facts: SharedFacts,
+    told: Told,
     /// Messages handed out, as the receiving half counts them by itself.
     handed: AtomicU64,
     /// Which half could not look at the receiving side while it was held.
@@ -80,8 +86,6 @@ pub(super) struct Outgoing {
     pub(super) path: SendPath,
     writer: Option<Writer>,
     unflushed: bool,
-    /// What the mail was last told of this side: whether writing stalls, and whether a PING is out.
-    told: (bool, bool),
     /// A coarse clock for what needs no better one.
     pub(super) now: Instant,
     used: Instant,
@@ -99,9 +103,6 @@ pub(super) struct Incoming {
 /// What passes between the halves without waiting.
 struct Mail {
     notices: Option<Notices>,
-    facts: Facts,
-    stalled: Option<Instant>,
-    pinging: bool,
     abort: Option<Box<(Code, String, Cause)>>,
     life: Life,
 }
@@ -167,15 +168,14 @@ impl Link {
             peer,
         } = channel;
         let now = now();
+        let facts = SharedFacts::default();
+        facts.write(send.facts());
         if !input.is_empty() {
             *receive.input() = BytesMut::from(input.as_slice());
         }
         Self {
             mail: Mutex::new(Mail {
                 notices: None,
-                facts: send.facts(),
-                stalled: None,
-                pinging: false,
                 abort: None,
                 life: Life::default(),
             }),
@@ -183,7 +183,6 @@ impl Link {
                 path: send,
                 writer: Some(transport.writer),
                 unflushed: false,
-                told: (false, false),
                 now,
                 used: now,
                 broken: None,
@@ -195,6 +194,8 @@ impl Link {
                 used: now,
             }),
             mail_waits: AtomicBool::new(false),
+            facts,
+            told: Told::default(),
             handed: AtomicU64::new(0),
             missed: Missed::default(),
             wakers: Wakers::new(),

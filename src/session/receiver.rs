@@ -124,8 +124,8 @@ impl Receiver {
         let Self {
             link, timer, batch, ..
         } = self;
-        let mut inert = Parked::inert(link);
-        link.poll_recv(cx, timer, (&mut inert, batch), Take::Later)
+        let mut parked = Parked::new(link);
+        link.poll_recv(cx, timer, (&mut parked, batch), Take::Later)
     }
 
     /// Counts what was received uncounted, unless the application does so itself.
@@ -285,19 +285,12 @@ pub(super) struct Parked<'a> {
 }
 
 impl<'a> Parked<'a> {
+    /// While a session is not split, there is nobody to tell.
     fn new(link: &'a Link) -> Self {
         Self {
             link,
-            inert: false,
+            inert: !link.is_split(),
             parked: false,
-        }
-    }
-
-    /// For a session that is not split, there is nobody to tell.
-    fn inert(link: &'a Link) -> Self {
-        Self {
-            inert: true,
-            ..Self::new(link)
         }
     }
 
@@ -348,8 +341,11 @@ impl Link {
             Poll::Pending => return Poll::Pending,
         }
         let now = now();
-        self.wakers.news.register(Side::Receiver, cx.waker());
-        self.wakers.read.register(Side::Receiver, cx.waker());
+        // The other half may have news at any time; while there is none, only the transport may call.
+        let split = self.is_split();
+        if split {
+            self.wait_for_input(cx);
+        }
         // It is handed out: what it stood in can be used again.
         *batch = Batch::default();
         let read = self.read(&mut incoming, now, ENOUGH);
@@ -367,7 +363,10 @@ impl Link {
             self.serve(Side::Receiver, cx.waker(), now);
             return Poll::Ready(end);
         }
-        if read == Read::Yield {
+        if !split {
+            self.wait_for_input(cx);
+        }
+        if read == Read::Yield || self.wakers.read.is_stirred() {
             cx.waker().wake_by_ref();
         }
         parked.park();
@@ -375,6 +374,11 @@ impl Link {
         // The clock may have ended the session.
         let end = self.end_of_input(&mut self.incoming());
         end.map_or(Poll::Pending, Poll::Ready)
+    }
+
+    fn wait_for_input(&self, cx: &Context<'_>) {
+        self.wakers.news.register(Side::Receiver, cx.waker());
+        self.wakers.read.register(Side::Receiver, cx.waker());
     }
 
     /// Hands out the next message: of the batch that is out already, else of the queue.

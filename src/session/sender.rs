@@ -9,7 +9,7 @@ use core::{
 use std::{sync::Arc, time::Instant};
 
 use super::{
-    link::{Link, now},
+    link::{Held, Link, now},
     timer::Timer,
     wakers::Side,
 };
@@ -46,8 +46,32 @@ impl Sender {
     /// Dropped, the message is sent whole or not at all: a small one is sent if this future was polled
     /// once with room for it, a large one that was under way is withdrawn.
     pub async fn send(&mut self, message: &[u8]) -> Result<(), SendError> {
-        self.feed(message).await?;
-        self.flush().await
+        let mut progress = Progress::default();
+        let mut fed = false;
+        let Self { link, timer } = self;
+        let sent = poll_fn(|cx| {
+            if fed {
+                return link.poll_flush(cx, timer).map_ok(|()| Offered::Whole);
+            }
+            let mut outgoing = link.outgoing();
+            let now = outgoing.now;
+            match outgoing.path.offer(message, &mut progress, now) {
+                Ok(Offered::Whole) => {
+                    fed = true;
+                    let flushed = link.poll_flush_held(cx, timer, outgoing);
+                    flushed.map_ok(|()| Offered::Whole)
+                }
+                full => Poll::Ready(full),
+            }
+        });
+        match sent.await {
+            Ok(Offered::Whole) => Ok(()),
+            Ok(Offered::Full) => {
+                self.feed_rest(message, progress).await?;
+                self.flush().await
+            }
+            Err(error) => Err(self.link.refine(error)),
+        }
     }
 
     /// Takes over a whole message, to be sent together with others; waits only for room.
@@ -384,20 +408,24 @@ impl Link {
     }
 
     fn poll_flush(&self, cx: &mut Context<'_>, timer: &mut Timer) -> Poll<Result<(), SendError>> {
+        self.poll_flush_held(cx, timer, self.outgoing())
+    }
+
+    fn poll_flush_held(
+        &self,
+        cx: &mut Context<'_>,
+        timer: &mut Timer,
+        mut outgoing: Held<'_>,
+    ) -> Poll<Result<(), SendError>> {
         let now = now();
-        {
-            let mut outgoing = self.outgoing();
-            self.wakers.write.register(Side::Sender, cx.waker());
-            let written = self.write(&mut outgoing, now);
-            let over = outgoing.broken.as_deref().or(outgoing.path.silenced());
-            if let Some(cause) = over {
-                return Poll::Ready(Err(SendError::Over(cause.clone())));
-            }
-            if written.is_ready() {
-                self.wakers.write.forget(Side::Sender);
-                drop(outgoing);
-                return Poll::Ready(self.look_in(cx, now));
-            }
+        let written = self.write(&mut outgoing, now);
+        let over = outgoing.broken.as_deref().or(outgoing.path.silenced());
+        if let Some(cause) = over {
+            return Poll::Ready(Err(SendError::Over(cause.clone())));
+        }
+        drop(outgoing);
+        if written.is_ready() {
+            return Poll::Ready(self.look_in(cx, now));
         }
         let next = self.drive(Side::Sender, cx.waker(), now);
         timer.set(next, cx);

@@ -3,7 +3,7 @@
 use core::{sync::atomic::Ordering, time::Duration};
 use std::{task::Waker, time::Instant};
 
-use super::{Link, READ_FIRST, Read, lock, reading::TURN};
+use super::{Incoming, Link, Outgoing, READ_FIRST, Read, held::HeldIncoming, reading::TURN};
 use crate::{
     proto::{Cause, TimeLimit},
     session::wakers::Side,
@@ -84,38 +84,51 @@ impl Link {
         now: Instant,
     ) -> Option<Instant> {
         let mut next = Next::default();
-        let (stalled, pinging) = {
-            let mail = lock(&self.mail);
-            (mail.stalled, mail.pinging)
-        };
+        let pinging = self.told.is_pinging();
+        let stalled = self.told.stalled_since(self.fixed.born);
         let stall_at = stalled.and_then(|since| since.checked_add(self.fixed.limits().write_stall));
         if next.passed(stall_at, now) {
             self.time_out(TimeLimit::WriteStall);
         }
-        if let Some(mut incoming) = self.try_incoming(side)
-            && incoming.path.failure().is_none()
-        {
-            // With a PING out, nothing else would make us look before the idle timeout.
-            let _candidate = next.passed(incoming.path.look_at(), now);
-            if next.passed(incoming.path.idle_at(), now) {
-                incoming.path.fail(Cause::Timeout(TimeLimit::Idle));
-                self.post_abort(Code::TIMEOUT, "", Cause::Timeout(TimeLimit::Idle));
-                self.wakers.news.wake_all();
-            } else if !pinging && next.passed(incoming.path.ping_at(), now) {
-                drop(incoming);
-                self.ping(now);
+        if let Some(mut incoming) = self.try_incoming(side) {
+            incoming.release(&mut next, now);
+            if incoming.path.failure().is_none() {
+                self.silence(incoming, pinging, &mut next, now);
             }
         }
         self.age(&mut next, now);
-        self.release(side, &mut next, now);
+        if let Some(mut outgoing) = self.try_outgoing() {
+            outgoing.release(&mut next, now);
+        }
         self.serve(side, waker, now);
         next.0
+    }
+
+    /// The limits of a peer that says nothing.
+    // spec: L-3, L-4
+    fn silence(
+        &self,
+        mut incoming: HeldIncoming<'_>,
+        pinging: bool,
+        next: &mut Next,
+        now: Instant,
+    ) {
+        // With a PING out, nothing else would make us look before the idle timeout.
+        let _candidate = next.passed(incoming.path.look_at(), now);
+        if next.passed(incoming.path.idle_at(), now) {
+            incoming.path.fail(Cause::Timeout(TimeLimit::Idle));
+            self.post_abort(Code::TIMEOUT, "", Cause::Timeout(TimeLimit::Idle));
+            self.wakers.news.wake_all();
+        } else if !pinging && next.passed(incoming.path.ping_at(), now) {
+            drop(incoming);
+            self.ping(now);
+        }
     }
 
     fn time_out(&self, limit: TimeLimit) {
         let mut incoming = self.incoming();
         let mut outgoing = self.outgoing();
-        if lock(&self.mail).stalled.is_none() {
+        if !self.told.is_stalled() {
             // The other half has written meanwhile.
             return;
         }
@@ -123,7 +136,7 @@ impl Link {
         drop(incoming);
         // The transport takes nothing: there is no last word.
         outgoing.writer = None;
-        lock(&self.mail).stalled = None;
+        self.told.stalls(false, self.fixed.born, outgoing.now);
         self.break_with(&mut outgoing, Cause::Timeout(limit));
     }
 
@@ -133,8 +146,7 @@ impl Link {
         let _over = outgoing.path.keep_alive(now);
         // Whoever may not ask must not be woken for it: it would try again at once, for ever.
         if outgoing.path.is_pinging() {
-            lock(&self.mail).pinging = true;
-            outgoing.told.1 = true;
+            self.told.pings(true);
             self.mail_waits.store(true, Ordering::SeqCst);
         }
     }
@@ -180,20 +192,21 @@ impl Link {
         self.mail_waits.store(true, Ordering::SeqCst);
         self.wakers.news.wake_all();
     }
+}
 
-    fn release(&self, side: Side, next: &mut Next, now: Instant) {
-        if let Some(mut incoming) = self.try_incoming(side)
-            && incoming.path.owns_memory()
-            && next.passed(incoming.used.checked_add(RELEASE_AFTER), now)
-        {
-            incoming.path.release();
-            incoming.read_size = READ_FIRST;
+impl Incoming {
+    fn release(&mut self, next: &mut Next, now: Instant) {
+        if self.path.owns_memory() && next.passed(self.used.checked_add(RELEASE_AFTER), now) {
+            self.path.release();
+            self.read_size = READ_FIRST;
         }
-        if let Some(mut outgoing) = self.try_outgoing()
-            && outgoing.path.owns_memory()
-            && next.passed(outgoing.used.checked_add(RELEASE_AFTER), now)
-        {
-            outgoing.path.release();
+    }
+}
+
+impl Outgoing {
+    fn release(&mut self, next: &mut Next, now: Instant) {
+        if self.path.owns_memory() && next.passed(self.used.checked_add(RELEASE_AFTER), now) {
+            self.path.release();
         }
     }
 }

@@ -39,6 +39,7 @@ pub(super) struct Missed {
 }
 
 impl Link {
+    #[inline]
     pub(in crate::session) fn outgoing(&self) -> Held<'_> {
         self.held(lock(&self.outgoing))
     }
@@ -47,6 +48,7 @@ impl Link {
         try_lock(&self.outgoing).map(|guard| self.held(guard))
     }
 
+    #[inline]
     fn held<'a>(&'a self, guard: MutexGuard<'a, Outgoing>) -> Held<'a> {
         Held {
             guard,
@@ -127,6 +129,7 @@ impl Drop for WakeMissed<'_> {
 }
 
 impl Drop for LookAgain<'_> {
+    #[inline]
     fn drop(&mut self) {
         if self.0.mail_waits.load(Ordering::SeqCst) {
             self.0.wakers.news.wake_all();

@@ -1,6 +1,6 @@
 //! From the transport into the receive path.
 
-use core::task::Poll;
+use core::{mem::MaybeUninit, task::Poll};
 use std::{
     future::Future,
     io,
@@ -10,7 +10,7 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 
-use super::{Incoming, Link, READ_COLD, Read, lock};
+use super::{Incoming, Link, READ_COLD, Read};
 use crate::proto::{Cause, Processed};
 
 /// Records opened in one poll before others get their turn.
@@ -43,7 +43,7 @@ impl Link {
 
     fn read_inner(&self, incoming: &mut Incoming, now: Instant, enough: usize) -> Read {
         for _turn in 0..TURN {
-            let facts = lock(&self.mail).facts;
+            let facts = self.facts.read();
             let mut processed = Processed::Busy;
             for _record in 0..TURN {
                 processed = incoming.path.process(&facts, now, 1);
@@ -85,12 +85,16 @@ impl Link {
             path.input_ended();
             return Poll::Ready(());
         };
+        // It had nothing, and has not called since: whoever waits for it is woken when it does.
+        if !self.wakers.read.is_stirred() {
+            return Poll::Pending;
+        }
         let mut context = self.wakers.reading();
         self.wakers.read.calm();
         let input = path.input();
         let read = if input.capacity() == 0 {
-            let mut room = [0_u8; READ_COLD];
-            let mut buffer = ReadBuf::new(&mut room);
+            let mut room = [MaybeUninit::uninit(); READ_COLD];
+            let mut buffer = ReadBuf::uninit(&mut room);
             let read = Pin::new(reader).poll_read(&mut context, &mut buffer);
             input.extend_from_slice(buffer.filled());
             read.map_ok(|()| buffer.filled().len())

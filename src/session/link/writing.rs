@@ -28,7 +28,7 @@ impl Link {
     /// What the transport did not take is for whoever looks next: the half that left it may not be polled.
     // spec: L-5
     pub(in crate::session) fn take_over_write(&self) {
-        if lock(&self.mail).stalled.is_some() {
+        if self.told.is_stalled() {
             self.mail_waits.store(true, Ordering::SeqCst);
         }
     }
@@ -44,27 +44,19 @@ impl Link {
             self.publish(outgoing);
             let written = self.write_transport(outgoing);
             let stalled = written.is_pending();
-            self.tell(outgoing, (stalled, outgoing.path.is_pinging()), now);
+            self.told.stalls(stalled, self.fixed.born, now);
+            self.told.pings(outgoing.path.is_pinging());
             if stalled || !self.mail_waits.load(Ordering::SeqCst) {
                 return written;
             }
         }
     }
 
-    fn tell(&self, outgoing: &mut Outgoing, news: (bool, bool), now: Instant) {
-        if core::mem::replace(&mut outgoing.told, news) == news {
-            return;
-        }
-        let (stalled, pinging) = news;
-        let mut mail = lock(&self.mail);
-        mail.pinging = pinging;
-        mail.stalled = stalled.then(|| mail.stalled.unwrap_or(now));
-    }
-
     fn fetch_mail(&self, outgoing: &mut Outgoing, now: Instant) {
-        if !self.mail_waits.swap(false, Ordering::SeqCst) {
+        if !self.mail_waits.load(Ordering::SeqCst) {
             return;
         }
+        self.mail_waits.store(false, Ordering::SeqCst);
         let mut mail = lock(&self.mail);
         let (notices, abort) = (mail.notices.take(), mail.abort.take());
         drop(mail);
@@ -90,7 +82,7 @@ impl Link {
 
     /// The receive path must know what was sent before the peer can answer it.
     fn publish(&self, outgoing: &Outgoing) {
-        lock(&self.mail).facts = outgoing.path.facts();
+        self.facts.write(outgoing.path.facts());
     }
 
     fn write_transport(&self, outgoing: &mut Outgoing) -> Poll<()> {
@@ -123,8 +115,7 @@ impl Link {
                     outgoing.unflushed = true;
                     outgoing.used = outgoing.now;
                     // Progress: the limit runs anew.
-                    let pinging = outgoing.told.1;
-                    self.tell(outgoing, (false, pinging), outgoing.now);
+                    self.told.stalls(false, self.fixed.born, outgoing.now);
                 }
                 Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
                 Poll::Ready(Err(error)) => self.lose_writer(outgoing, &error),
