@@ -8,6 +8,8 @@ use core::{
 };
 use std::{sync::Arc, time::Instant};
 
+use tokio::task::coop;
+
 use super::{
     link::{Held, Link, now},
     timer::Timer,
@@ -426,6 +428,11 @@ impl Link {
         drop(outgoing);
         if written.is_ready() {
             return Poll::Ready(self.look_in(cx, now));
+        }
+        if !coop::has_budget_remaining() {
+            // The transport was not asked; nor would it be now.
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
         }
         let next = self.drive(Side::Sender, cx.waker(), now);
         timer.set(next, cx);
