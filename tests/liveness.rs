@@ -206,9 +206,15 @@ async fn a_session_of_limited_age_ends_in_its_time_although_the_peer_does_not() 
     raw.patience = seconds(1_000);
     let start = Instant::now();
     let waiting = tokio::spawn(async move {
-        let Event::Draining { deadline, .. } = ours.recv_event().await.unwrap() else {
+        let Event::Draining {
+            deadline,
+            from_peer,
+            ..
+        } = ours.recv_event().await.unwrap()
+        else {
             panic!("not the announcement");
         };
+        assert!(!from_peer);
         assert_eq!((deadline - start.into_std()).as_secs(), 100);
         assert_eq!(ours.remaining_age().unwrap().as_secs(), 20);
         let error = ours.recv().await.unwrap_err();

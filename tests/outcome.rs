@@ -4,7 +4,7 @@ mod support;
 
 use core::time::Duration;
 
-use duologue::{Cause, Code, Event, ReceiveError, Received, Sent};
+use duologue::{Cause, Code, Event, ReceiveError, Received, SendError, Sent};
 use support::pair;
 
 #[tokio::test]
@@ -160,11 +160,26 @@ async fn an_announced_end_is_counted_from_when_the_announcement_came() {
     alice.drain(Duration::from_secs(30)).await.unwrap();
     bob.attend(tokio::time::sleep(Duration::from_secs(20)))
         .await;
-    let Event::Draining { deadline, .. } = bob.recv_event().await.unwrap() else {
+    let Event::Draining {
+        deadline,
+        from_peer,
+        ..
+    } = bob.recv_event().await.unwrap()
+    else {
         panic!("the announcement comes first");
     };
+    assert!(from_peer);
     let told = deadline.saturating_duration_since(began.into_std());
     assert_eq!(told, Duration::from_secs(30));
+}
+
+#[tokio::test]
+async fn an_end_is_not_announced_in_a_session_that_is_over() {
+    let (mut alice, bob) = pair().await;
+    drop(bob);
+    let outcome = alice.wait_outcome().await;
+    let drained = alice.drain(Duration::from_secs(30)).await;
+    assert_eq!(drained, Err(SendError::Over(outcome.cause)));
 }
 
 #[tokio::test(start_paused = true)]

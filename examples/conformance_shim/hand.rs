@@ -21,8 +21,6 @@ const ROOM: Duration = Duration::from_secs(1);
 pub(crate) struct Hand {
     sender: Sender,
     receiver: Option<Receiver>,
-    /// Our own DRAIN is an event here too, and not the peer's.
-    drained: u32,
     end_told: bool,
 }
 
@@ -32,7 +30,6 @@ impl Hand {
         Self {
             sender,
             receiver: Some(receiver),
-            drained: 0,
             end_told: false,
         }
     }
@@ -90,7 +87,6 @@ impl Hand {
                 Ok(json!({}))
             }
             Command::Drain { milliseconds } => {
-                self.drained += 1;
                 let drain = self.sender.drain(Duration::from_millis(milliseconds));
                 done(timeout(WRITE, drain).await.unwrap_or(Ok(())))
             }
@@ -124,7 +120,6 @@ impl Hand {
         let Self {
             sender,
             receiver,
-            drained,
             end_told,
         } = self;
         let Some(receiver) = receiver.as_mut().filter(|_| !*end_told) else {
@@ -134,9 +129,9 @@ impl Hand {
             });
         };
         let event = loop {
-            // The sender writes meanwhile.
+            // The sender writes meanwhile. Our own DRAIN is an event here too.
             match sender.attend(timeout(within, receiver.recv_event())).await {
-                Ok(Ok(Event::Draining { .. })) if *drained > 0 => *drained -= 1,
+                Ok(Ok(Event::Draining { from_peer, .. })) if !from_peer => {}
                 other => break other,
             }
         };

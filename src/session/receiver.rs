@@ -61,6 +61,8 @@ pub enum Event {
     Draining {
         /// By when.
         deadline: Instant,
+        /// Whether the peer has announced it; else it comes from our side.
+        from_peer: bool,
     },
     /// The peer has ended its direction, and everything it sent has been handed out.
     Ended,
@@ -177,16 +179,16 @@ impl Receiver {
         lent.clear();
         let mut parked = Parked::new(link);
         poll_fn(|cx| {
-            if let Some(deadline) = link.poll_draining() {
-                return Poll::Ready(Ok(Event::Draining { deadline }));
+            if let Some(draining) = link.draining() {
+                return Poll::Ready(Ok(draining));
             }
             let received = link.poll_recv(cx, timer, (&mut parked, batch), Take::Count);
             if let Poll::Ready(Ok(Some(message))) = received {
                 return Poll::Ready(Ok(Event::Message(message)));
             }
             // What was announced comes before the end that it announces; the end is said again.
-            if let Some(deadline) = link.poll_draining() {
-                return Poll::Ready(Ok(Event::Draining { deadline }));
+            if let Some(draining) = link.draining() {
+                return Poll::Ready(Ok(draining));
             }
             received.map_ok(|message| message.map_or(Event::Ended, Event::Message))
         })
@@ -313,9 +315,14 @@ impl Drop for Parked<'_> {
 }
 
 impl Link {
-    pub(super) fn poll_draining(&self) -> Option<Instant> {
+    fn draining(&self) -> Option<Event> {
         let theirs = self.incoming().path.draining();
-        theirs.or_else(|| self.with_life(|life| life.draining.take()))
+        let from_peer = theirs.is_some();
+        let deadline = theirs.or_else(|| self.with_life(|life| life.draining.take()))?;
+        Some(Event::Draining {
+            deadline,
+            from_peer,
+        })
     }
 
     pub(super) fn poll_recv(

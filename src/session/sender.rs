@@ -249,7 +249,7 @@ impl Sender {
     ///
     /// Polled once, the announcement leaves, whether or not this future is polled again.
     pub async fn drain(&mut self, within: Duration) -> Result<(), SendError> {
-        self.link.drain(within, now());
+        self.link.drain(within, now())?;
         self.flush().await
     }
 

@@ -45,8 +45,10 @@ impl SendPath {
     /// The session is over.
     // spec: T-18
     pub fn drain(&mut self, within: Duration, now: Instant) -> Result<(), SendError> {
-        let ended = self.words.end.is_some() || self.words.over.is_some();
-        if ended || self.words.drained {
+        if let Some(cause) = &self.words.over {
+            return Err(SendError::Over(Cause::clone(cause)));
+        }
+        if self.words.end.is_some() || self.words.drained {
             return Ok(());
         }
         if !self.credit.pay(now) {

@@ -5,7 +5,7 @@ use std::{task::Waker, time::Instant};
 
 use super::{Incoming, Link, Outgoing, READ_FIRST, Read, held::HeldIncoming, reading::TURN};
 use crate::{
-    proto::{Cause, TimeLimit},
+    proto::{Cause, SendError, TimeLimit},
     session::wakers::Side,
     wire::Code,
 };
@@ -161,7 +161,8 @@ impl Link {
         let drain_at = expire_at.and_then(|at| at.checked_sub(self.fixed.limits().drain_before));
         if !life.drain_told && next.passed(drain_at.map(|at| at.max(self.fixed.born)), now) {
             let within = expire_at.map_or(Duration::ZERO, |at| at.saturating_duration_since(now));
-            self.drain(within, now);
+            self.with_life(|life| life.drain_told = true);
+            let _over = self.drain(within, now);
         }
         if !life.expired && next.passed(expire_at, now) {
             self.with_life(|life| life.expired = true);
@@ -183,14 +184,19 @@ impl Link {
     }
 
     /// Announces the end to both applications.
-    pub(in crate::session) fn drain(&self, within: Duration, now: Instant) {
+    pub(in crate::session) fn drain(
+        &self,
+        within: Duration,
+        now: Instant,
+    ) -> Result<(), SendError> {
+        self.outgoing().path.drain(within, now)?;
         self.with_life(|life| {
             life.drain_told = true;
             life.draining = now.checked_add(within).or(life.draining);
         });
-        let _over = self.outgoing().path.drain(within, now);
         self.mail_waits.store(true, Ordering::SeqCst);
         self.wakers.news.wake_all();
+        Ok(())
     }
 }
 
