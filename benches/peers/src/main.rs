@@ -5,6 +5,7 @@ mod check;
 mod clock;
 mod peer;
 mod plot;
+mod quic;
 mod report;
 mod run;
 mod snow_end;

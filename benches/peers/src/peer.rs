@@ -9,6 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::compat::{FuturesAsyncReadCompatExt, TokioAsyncReadCompatExt};
 
 use crate::{
+    quic,
     snow_end::{Engine, SnowEnd},
     tls::{self, Choice, Tls},
     wire::Wire,
@@ -22,6 +23,8 @@ pub enum Peer {
     TlsChaCha,
     Libp2pNoise,
     Libp2pYamux,
+    /// One stream of a connection over UDP, on loopback; the wire only carries its port.
+    Quinn,
     SnowRing,
     SnowDefault,
     Aes,
@@ -40,6 +43,7 @@ impl Peer {
             Self::TlsChaCha => "tokio-rustls ChaCha20",
             Self::Libp2pNoise => "libp2p-noise",
             Self::Libp2pYamux => "libp2p-noise + yamux",
+            Self::Quinn => "quinn (UDP)",
             Self::SnowRing => "snow by hand, AESGCM ring",
             Self::SnowDefault => "snow by hand, ChaChaPoly default",
             Self::Aes => "Duologue AES-256-GCM",
@@ -68,6 +72,7 @@ pub struct Keys {
     pub bob_public: PublicKey,
     tls_aes: Tls,
     tls_chacha: Tls,
+    quic: quic::Quic,
     libp2p: [Keypair; 2],
     pub snow: [Vec<u8>; 2],
     /// Duologue's, by contestant: sessions share one configuration, as they do in an application.
@@ -96,6 +101,7 @@ impl Keys {
             bob_public,
             tls_aes: Tls::raw_keys(choice(CipherSuite::TLS13_AES_256_GCM_SHA384)),
             tls_chacha: Tls::raw_keys(choice(CipherSuite::TLS13_CHACHA20_POLY1305_SHA256)),
+            quic: quic::Quic::new(),
             libp2p: [Keypair::generate_ed25519(), Keypair::generate_ed25519()],
             snow: [snow_key(), snow_key()],
         };
@@ -181,6 +187,7 @@ impl Keys {
                 stream.flush().await.expect("flush");
                 End::Stream(Box::new(stream.compat()))
             }
+            Peer::Quinn => End::Stream(Box::new(self.quic.connect(wire).await)),
             Peer::SnowRing | Peer::SnowDefault => {
                 End::Snow(Box::new(SnowEnd::new(wire, self.snow_state(peer, 0)).await))
             }
@@ -222,6 +229,7 @@ impl Keys {
                     .expect("read");
                 End::Stream(Box::new(stream.compat()))
             }
+            Peer::Quinn => End::Stream(Box::new(self.quic.accept(wire).await)),
             Peer::SnowRing | Peer::SnowDefault => {
                 End::Snow(Box::new(SnowEnd::new(wire, self.snow_state(peer, 1)).await))
             }

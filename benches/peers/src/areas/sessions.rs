@@ -101,7 +101,10 @@ async fn each_in_its_task<F>(ends: Vec<End>, work: fn(End) -> F) -> Vec<End>
 where
     F: Future<Output = End> + Send + 'static,
 {
-    let tasks: Vec<_> = ends.into_iter().map(|end| tokio::spawn(work(end))).collect();
+    let tasks: Vec<_> = ends
+        .into_iter()
+        .map(|end| tokio::spawn(work(end)))
+        .collect();
     let ends = join_all(tasks).await.into_iter();
     ends.map(|end| end.expect("task")).collect()
 }

@@ -9,11 +9,12 @@ use crate::{
     wire::Kind,
 };
 
-const BULK: [Peer; 11] = [
+const BULK: [Peer; 12] = [
     Peer::Plain,
     Peer::TlsAes,
     Peer::TlsChaCha,
     Peer::Libp2pNoise,
+    Peer::Quinn,
     Peer::SnowRing,
     Peer::SnowDefault,
     Peer::Aes,
@@ -23,12 +24,13 @@ const BULK: [Peer; 11] = [
     Peer::PortableChaCha,
 ];
 
-const TALKERS: [Peer; 11] = [
+const TALKERS: [Peer; 12] = [
     Peer::Plain,
     Peer::TlsAes,
     Peer::TlsChaCha,
     Peer::Libp2pNoise,
     Peer::Libp2pYamux,
+    Peer::Quinn,
     Peer::SnowRing,
     Peer::SnowDefault,
     Peer::Aes,
@@ -36,6 +38,11 @@ const TALKERS: [Peer; 11] = [
     Peer::PortableAes,
     Peer::PortableChaCha,
 ];
+
+/// QUIC runs over UDP: it stands beside TCP alone.
+fn suits(peer: Peer, kind: Kind) -> bool {
+    peer != Peer::Quinn || kind == Kind::Tcp
+}
 
 pub fn bulk(results: &mut Results, keys: &Arc<Keys>, plan: Plan) {
     let chunks = plan.amount(1_024, 256);
@@ -47,7 +54,7 @@ pub fn bulk(results: &mut Results, keys: &Arc<Keys>, plan: Plan) {
         (Kind::Tcp, Threads::Two),
     ] {
         let case = format!("{}, {}", kind.name(), threads.name());
-        let entries = BULK.iter().map(|peer| {
+        let entries = BULK.iter().filter(|peer| suits(**peer, kind)).map(|peer| {
             entry(peer.name(), move || {
                 talk::bulk((keys, *peer), (kind, threads), chunks)
             })
@@ -73,6 +80,7 @@ pub fn messages(results: &mut Results, keys: &Arc<Keys>, plan: Plan) {
             let over = (Kind::Unix, Threads::One);
             let mut entries: Vec<_> = TALKERS
                 .iter()
+                .filter(|peer| suits(**peer, Kind::Unix))
                 .map(|peer| {
                     entry(peer.name(), move || {
                         talk::messages((keys, *peer), over, (size, count), flush)
@@ -120,6 +128,7 @@ pub fn round_trips(results: &mut Results, keys: &Arc<Keys>, plan: Plan) {
         };
         let mut entries: Vec<_> = TALKERS
             .iter()
+            .filter(|peer| suits(**peer, kind))
             .map(|peer| measure(peer.name(), *peer, Flush::Each))
             .collect();
         entries.push(measure("Duologue AES pumped", Peer::Aes, Flush::Pumped));
