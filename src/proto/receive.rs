@@ -32,8 +32,8 @@ pub struct ReceivePath {
     /// Bytes of input that were consumed, from the first one on.
     position: u64,
     assembly: Assembly,
-    /// Where the next message in pieces is assembled.
-    spare: BytesMut,
+    /// The last message in pieces: once nobody else holds it, the next one is assembled in its place.
+    spare: Bytes,
     judge: Judge,
     counts: Counts,
     clock: Clock,
@@ -100,7 +100,7 @@ impl ReceivePath {
             queued: 0,
             position: 0,
             assembly: Assembly::None,
-            spare: BytesMut::new(),
+            spare: Bytes::new(),
             judge: Judge::new(Credit::new(idle, now)),
             counts: Counts {
                 taking: config.taking(),
@@ -435,7 +435,7 @@ impl ReceivePath {
     /// Whether there are buffers that [`ReceivePath::release`] may give back.
     #[must_use]
     pub fn owns_memory(&self) -> bool {
-        let kept = self.input.capacity().max(self.spare.capacity());
+        let kept = self.input.capacity().max(self.spare.len());
         kept.max(self.queue.capacity()) > 0
     }
 
@@ -459,7 +459,7 @@ impl ReceivePath {
         if self.queue.is_empty() {
             self.queue = VecDeque::new();
         }
-        self.spare = BytesMut::new();
+        self.spare = Bytes::new();
     }
 }
 

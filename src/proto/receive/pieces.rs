@@ -15,9 +15,58 @@ use crate::{
 #[derive(Debug)]
 pub(super) enum Assembly {
     None,
-    Keeping(BytesMut),
+    Keeping(Kept),
     /// We take no more; only its size is watched.
     Dropping(usize),
+}
+
+/// The pieces so far, at the front of a buffer that has served before: nothing is zeroed twice.
+#[derive(Debug)]
+pub(super) struct Kept {
+    bytes: BytesMut,
+    filled: usize,
+}
+
+impl Kept {
+    /// In the buffer of an earlier message, unless that is still held.
+    fn reusing(spare: Bytes) -> Self {
+        Self {
+            bytes: spare.try_into_mut().unwrap_or_default(),
+            filled: 0,
+        }
+    }
+
+    /// Room for so many bytes behind the pieces.
+    ///
+    /// It grows by doubling, but never beyond `most`.
+    // spec: L-6
+    fn room(&mut self, more: usize, most: usize) -> &mut [u8] {
+        let needed = self.filled.saturating_add(more);
+        if needed > self.bytes.len() {
+            self.bytes.truncate(self.filled);
+            if needed > self.bytes.capacity() && needed > UNTAKEN {
+                let room = needed.max(self.bytes.capacity().saturating_mul(2).min(most));
+                let mut bytes = Vec::from(core::mem::take(&mut self.bytes));
+                bytes.reserve_exact(room.saturating_sub(bytes.len()));
+                // Neither of these copies what nobody else holds.
+                self.bytes = match Bytes::from(bytes).try_into_mut() {
+                    Ok(bytes) => bytes,
+                    Err(shared) => BytesMut::from(&*shared),
+                };
+            }
+            self.bytes.resize(needed, 0);
+        }
+        self.bytes.get_mut(self.filled..needed).unwrap_or_default()
+    }
+
+    pub(super) fn filled(&self) -> usize {
+        self.filled
+    }
+
+    fn append(&mut self, body: &[u8], most: usize) {
+        self.room(body.len(), most).copy_from_slice(body);
+        self.filled = self.filled.saturating_add(body.len());
+    }
 }
 
 impl ReceivePath {
@@ -33,24 +82,20 @@ impl ReceivePath {
         else {
             return Err(Cause::Internal);
         };
-        let before = kept.len();
-        kept = self.with_room(kept, length);
-        kept.resize(before.saturating_add(length).saturating_sub(TAG), 0);
-        let room = kept.get_mut(before..).unwrap_or_default();
+        let before = kept.filled;
+        let plaintext = kept.room(length.saturating_sub(TAG), self.most_kept());
         self.opener
-            .open_into(&record, room)
+            .open_into(&record, plaintext)
             .map_err(|_bad| Cause::BadRecord)?;
         self.opened(now);
-        let plaintext = kept.get(before..).unwrap_or_default();
         let (body, kind) = wire::split_kind(plaintext).map_err(Cause::Violation)?;
         let more = body.len();
         let batch = (kind == Kind::Batch).then(|| Bytes::copy_from_slice(body));
         if let Some(batch) = batch {
-            kept.truncate(before);
             self.assembly = Assembly::Keeping(kept);
             return self.sort_batch(batch, facts);
         }
-        kept.truncate(before.saturating_add(more));
+        kept.filled = before.saturating_add(more);
         let judged = match kind {
             Kind::Piece => self
                 .judge
@@ -73,22 +118,9 @@ impl ReceivePath {
         Ok(())
     }
 
-    /// Grows by doubling, but never beyond the longest message and a record.
-    // spec: L-6
-    fn with_room(&self, kept: BytesMut, more: usize) -> BytesMut {
-        let needed = kept.len().saturating_add(more);
-        if needed <= kept.capacity() || needed <= UNTAKEN {
-            return kept;
-        }
-        let most = self.max_message.saturating_add(wire::RECORD_ACCEPTED);
-        let room = needed.max(kept.capacity().saturating_mul(2).min(most));
-        let mut bytes = Vec::from(kept);
-        bytes.reserve_exact(room.saturating_sub(bytes.len()));
-        // Neither of these copies what nobody else holds.
-        match Bytes::from(bytes).try_into_mut() {
-            Ok(kept) => kept,
-            Err(shared) => BytesMut::from(&*shared),
-        }
+    /// The longest message, and a record.
+    fn most_kept(&self) -> usize {
+        self.max_message.saturating_add(wire::RECORD_ACCEPTED)
     }
 
     /// A bare message, or the last piece of one. One that is too large has not come (spec: T-8).
@@ -102,7 +134,7 @@ impl ReceivePath {
         let message = match core::mem::replace(&mut self.assembly, Assembly::None) {
             Assembly::None => body.freeze(),
             Assembly::Keeping(mut kept) => {
-                kept.extend_from_slice(&body);
+                kept.append(&body, self.most_kept());
                 self.assembled(kept)
             }
             Assembly::Dropping(_dropped) => Bytes::new(),
@@ -118,7 +150,7 @@ impl ReceivePath {
     fn kept_length(&self) -> usize {
         match &self.assembly {
             Assembly::None => 0,
-            Assembly::Keeping(kept) => kept.len(),
+            Assembly::Keeping(kept) => kept.filled,
             Assembly::Dropping(dropped) => *dropped,
         }
     }
@@ -139,18 +171,21 @@ impl ReceivePath {
             self.assembly = Assembly::Dropping(kept.saturating_add(body.len()));
             return Ok(());
         }
-        let mut kept = core::mem::take(&mut self.spare);
-        kept.extend_from_slice(body);
+        let mut kept = Kept::reusing(core::mem::take(&mut self.spare));
+        kept.append(body, self.most_kept());
         self.assembly = Assembly::Keeping(kept);
         Ok(())
     }
 
     /// A message that is whole. Its buffer serves again once it is dropped, unless it is so large that
-    /// a small message behind it would keep too much.
-    fn assembled(&mut self, mut kept: BytesMut) -> Bytes {
-        let message = kept.split().freeze();
-        if message.len().saturating_add(kept.capacity()) <= UNTAKEN {
-            self.spare = kept;
+    /// a small message in it would keep too much.
+    fn assembled(&mut self, kept: Kept) -> Bytes {
+        let Kept { mut bytes, filled } = kept;
+        let serves_again = bytes.capacity() <= UNTAKEN;
+        // Split off, it can be shared and taken back without an allocation.
+        let message = bytes.split_to(filled).freeze();
+        if serves_again {
+            self.spare = message.clone();
         }
         message
     }

@@ -135,7 +135,7 @@ impl ReceivePath {
         self.queued = 0;
         (self.counts.given, self.counts.lent) = (self.counts.handed, 0);
         if let Assembly::Keeping(kept) = &self.assembly {
-            self.assembly = Assembly::Dropping(kept.len());
+            self.assembly = Assembly::Dropping(kept.filled());
         }
         self.counts.stopped = Some(self.counts.taken);
         self.judge.stopped(self.counts.taken);
