@@ -189,7 +189,7 @@ fn typed() -> Vec<Vec<u8>> {
     let mut seeds = Vec::new();
     let values = (7_u64, -3_i16, Some(true), "text".to_owned());
     let texts = vec!["a".to_owned(), String::new(), "bc".to_owned()];
-    for kind in 0..9 {
+    for kind in 0..18 {
         let mut message = Vec::new();
         Postcard.encode(&values, &mut message).unwrap();
         seeds.push([vec![0, kind], message.clone()].concat());
@@ -199,6 +199,21 @@ fn typed() -> Vec<Vec<u8>> {
         message.clear();
         Json.encode(&texts, &mut message).unwrap();
         seeds.push([vec![2, kind], message].concat());
+        // As many elements as there are bytes, small and empty, claimed and not.
+        for byte in [0, 1] {
+            let body = vec![byte; 300];
+            seeds.push([&[0, kind][..], &varint(300), &body].concat());
+        }
+        let (array, map) = (b"\x99\x01\x2c".to_vec(), b"\xb9\x00\x96".to_vec());
+        for head in [array, map, b"\x9f".to_vec()] {
+            for byte in [0x80, 0x60, 0xf6, 0x01] {
+                seeds.push([&[1, kind][..], &head, &[byte; 300]].concat());
+            }
+        }
+        for element in ["[]", "{}", "null", "1", "[1]", "{\"a\":1}"] {
+            let list = vec![element; 60].join(",");
+            seeds.push([&[2, kind, b'['][..], list.as_bytes(), b"]"].concat());
+        }
     }
     seeds.push(b"\x02\x00{\"Named\":{\"left\":\"Leaf\",\"right\":{\"Many\":[\"Leaf\"]}}}".to_vec());
     seeds.push(b"\x02\x01{\"Greet\":{\"name\":\"Alice\"}}".to_vec());
