@@ -20,18 +20,28 @@
 //! - sequence elements and map entries number at most the message's length plus
 //!   [`SPARE_ELEMENTS`], so elements that take no bytes, like those of `Vec<()>`, cost no time
 //!   either. Fields of tuples and structs are not counted: your type fixes their number;
-//! - a length that the message claims reserves nothing beyond the message's own length, summed
-//!   over all its sequences and maps;
+//! - the memory that the value needs on the heap is at most [`MEMORY_PER_BYTE`] times the message's
+//!   length plus [`SPARE_MEMORY`]: 32 times and 4 KiB. It is reckoned before it is needed, from the
+//!   sizes of your types; a message that would need more is [`DecodeError::TooMuchMemory`];
 //! - the whole message is one value: bytes after it are an error.
 //!
-//! Memory is therefore bounded by what the message holds times what your type makes of it: for
-//! vectors, boxes and enums of ordinary size at most 32 times the message and 4 KiB, in JSON also
-//! room for four elements per level. Where no length is claimed, or a false one, vectors double
-//! while they are read: such a message may need up to 112 times its size before it is refused. But a `Vec` of a 200-byte enum takes 200 bytes for each
-//! one-byte variant, and a map has its own overhead: box large variants, or lower the largest
-//! message that the session accepts. Types that read ahead (`untagged`, internally tagged,
-//! `flatten`) are under these limits while they read; what serde does with the buffer afterwards
-//! is not.
+//! Most honest messages stay far below that. Refused is a value whose elements are much larger
+//! than their bytes:
+//!
+//! | elements | from about | for example |
+//! | --- | --- | --- |
+//! | in a vector, behind a length (postcard, CBOR) | 28 times their bytes | many `None` of an `Option<[u64; 4]>` in postcard |
+//! | the same, when they fill more than 1 MiB, or without a length (JSON) | 9 to 18 times: a vector doubles, and holds its old place while it moves | many `None` of a 20-byte type in postcard, many `{}` of a 40-byte struct in JSON |
+//! | in maps and sets | 8 to 12 times | many ordered maps with one small entry each: there is room for eleven |
+//!
+//! Box what is large and mostly absent: a `None` of an `Option<Box<T>>` takes 8 bytes.
+//!
+//! The reckoning knows the collections of the standard library, but not `LinkedList`; texts, boxes,
+//! and what derives make of them. It does not know what your own `Deserialize` allocates by itself,
+//! the 16 bytes that an `Rc` or `Arc` adds, or the allocator's own. Elements of more than 1 KiB
+//! behind a false length may need their part more before they are refused. Types that read ahead
+//! (`untagged`, internally tagged, `flatten`) are under these limits while they read; what serde
+//! does with the buffer afterwards is not.
 //!
 //! # Errors hold no content
 //!
@@ -76,7 +86,7 @@ use serde::{Serialize, de::DeserializeOwned};
 pub use cbor::Cbor;
 pub use error::{DecodeError, EncodeError};
 pub use json::Json;
-pub use limit::{MAX_DEPTH, SPARE_ELEMENTS};
+pub use limit::{MAX_DEPTH, MEMORY_PER_BYTE, SPARE_ELEMENTS, SPARE_MEMORY};
 pub use postcard::Postcard;
 
 /// Turns values into messages and messages into values.

@@ -21,14 +21,7 @@ pub fn of(target: &str) -> Vec<Vec<u8>> {
         "config" => walks(60, 12),
         "differential" => each_setup(&[&[0], &[1], &[1, 0, 2], &[0, 1]], 120),
         "frames" => frames(),
-        "handshake_initiator" | "handshake_responder" => each_setup(
-            &[
-                &[0, 0, 0, 0],
-                &[3, 2, 1, 9, 0, 0, 0, 2],
-                &[1, 0, 1, 0, 0, 40, 3],
-            ],
-            40,
-        ),
+        "handshake_initiator" | "handshake_responder" => handshake(),
         "handshake_pair" => handshake_pair(),
         "hello" => hello(),
         "keys" => keys(),
@@ -69,6 +62,21 @@ fn each_setup(heads: &[&[u8]], length: usize) -> Vec<Vec<u8>> {
             seeds.push([&[setup], *head, &tail].concat());
         }
     }
+    seeds
+}
+
+fn handshake() -> Vec<Vec<u8>> {
+    let mut seeds = each_setup(
+        &[
+            &[0, 0, 0, 0],
+            &[3, 2, 1, 9, 0, 0, 0, 2],
+            &[1, 0, 1, 0, 0, 40, 3],
+        ],
+        40,
+    );
+    // An honest way to record 0, which holds an ABORT with this code.
+    let abort = |code| [0, 1, 0, 0, 0, 1, 0, 4, 1, code, 2, b'n', b'o', 0, 0].to_vec();
+    seeds.extend((0..10).map(abort));
     seeds
 }
 
@@ -189,7 +197,7 @@ fn typed() -> Vec<Vec<u8>> {
     let mut seeds = Vec::new();
     let values = (7_u64, -3_i16, Some(true), "text".to_owned());
     let texts = vec!["a".to_owned(), String::new(), "bc".to_owned()];
-    for kind in 0..9 {
+    for kind in 0..20 {
         let mut message = Vec::new();
         Postcard.encode(&values, &mut message).unwrap();
         seeds.push([vec![0, kind], message.clone()].concat());
@@ -199,8 +207,34 @@ fn typed() -> Vec<Vec<u8>> {
         message.clear();
         Json.encode(&texts, &mut message).unwrap();
         seeds.push([vec![2, kind], message].concat());
+        // As many elements as there are bytes, small and empty, claimed and not.
+        for byte in [0, 1] {
+            let body = vec![byte; 300];
+            seeds.push([&[0, kind][..], &varint(300), &body].concat());
+        }
+        let (array, map) = (b"\x99\x01\x2c".to_vec(), b"\xb9\x00\x96".to_vec());
+        for head in [array, map, b"\x9f".to_vec()] {
+            for byte in [0x80, 0x60, 0xf6, 0x01] {
+                seeds.push([&[1, kind][..], &head, &[byte; 300]].concat());
+            }
+        }
+        for element in ["[]", "{}", "null", "1", "[1]", "{\"a\":1}"] {
+            let list = vec![element; 60].join(",");
+            seeds.push([&[2, kind, b'['][..], list.as_bytes(), b"]"].concat());
+        }
     }
     seeds.push(b"\x02\x00{\"Named\":{\"left\":\"Leaf\",\"right\":{\"Many\":[\"Leaf\"]}}}".to_vec());
+    let more = [((), 7_u32, Some('x')), ((), 0, None)];
+    let numbers = ((-1_i8, -2_i16, -3_i32, 4_u16), (-5_i128, 6_u128), more);
+    let mut message = Vec::new();
+    Postcard.encode(&numbers, &mut message).unwrap();
+    seeds.push([&[0, 17], &message[..]].concat());
+    message.clear();
+    Cbor.encode(&numbers, &mut message).unwrap();
+    seeds.push([&[1, 17], &message[..]].concat());
+    let json = br#"{"small":[-1,-2,-3,4],"large":[-5,6],"more":[[null,7,"x"],[null,0,null]]}"#;
+    seeds.push([&[2, 17], &json[..]].concat());
+    seeds.push(b"\x02\x13[[1.5,-2e3],[0,1]]".to_vec());
     seeds.push(b"\x02\x01{\"Greet\":{\"name\":\"Alice\"}}".to_vec());
     seeds.push(b"\x02\x02[[],[[]]]".to_vec());
     seeds.push(b"\x00\x00\x03\x02\x00\x01\x00".to_vec());

@@ -1,19 +1,18 @@
 //! Hostile messages for every codec and many types (threat: 110 to 114).
 //!
 //! Input: codec, type, then the message. Asserted:
-//! - decoding in postcard never holds more than 32 times a valid message and 4 KiB. For any other message, and
-//!   where vectors grow because no length is claimed, the factor is 112: a false claim of a whole message
-//!   (24 bytes an element here), and behind it vectors that double (72 while they do) of vectors with room
-//!   for four (96) in each two bytes. In JSON there is also room for four elements a level;
-//! - what is decoded and encoded again decodes to the same; in postcard, but for the spelling of numbers,
-//!   to the same bytes or fewer;
+//! - decoding never holds more than 32 times the message and 4 KiB, whether the message is a value or refused,
+//!   for small and large elements, boxes, and the collections of the standard library;
+//! - what is decoded and encoded again decodes to the same; in postcard, but for the spelling of numbers, to the
+//!   same bytes or fewer. Where that is shorter, it may pay for too little memory;
 //! - an error does not hold what was in the message;
 //! - a byte behind the value is refused, whatever it is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
-use duologue::codec::{Cbor, Codec, Json, MAX_DEPTH, Postcard};
+use duologue::codec::{Cbor, Codec, DecodeError, Json, MEMORY_PER_BYTE, Postcard, SPARE_MEMORY};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::Value;
 
 use crate::input::Input;
 
@@ -36,6 +35,19 @@ enum Request {
     All(Vec<i64>, Option<char>, [bool; 3]),
 }
 
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Newtype(u32);
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Unit;
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Numbers {
+    small: (i8, i16, i32, u16),
+    large: (i128, u128),
+    more: Vec<(Unit, Newtype, Option<char>)>,
+}
+
 /// Bytes as bytes, and not as a sequence of numbers.
 mod serde_bytes_like {
     use serde::{Deserialize, Deserializer, Serializer};
@@ -53,65 +65,65 @@ mod serde_bytes_like {
 #[serde(transparent)]
 struct Nest(Vec<Self>);
 
-/// What decoding may hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Bound {
-    Strict,
-    Loose,
-    Levels,
-}
-
 pub fn run(bytes: &[u8]) {
     let mut input = Input::new(bytes);
-    let (codec, kind) = (input.choice(3), input.choice(9));
+    let (codec, kind) = (input.choice(3), input.choice(20));
     let message = input.rest();
     match codec {
-        0 => each(&Postcard, kind, message, Bound::Strict),
-        1 => each(&Cbor, kind, message, Bound::Loose),
-        _ => each(&Json, kind, message, Bound::Levels),
+        0 => each(&Postcard, kind, message),
+        1 => each(&Cbor, kind, message),
+        _ => each(&Json, kind, message),
     }
 }
 
-fn each<C: Codec>(codec: &C, kind: usize, message: &[u8], bound: Bound) {
+fn each<C: Codec>(codec: &C, kind: usize, message: &[u8]) {
     match kind {
-        0 => one::<Tree, C>(codec, message, bound),
-        1 => one::<Request, C>(codec, message, bound),
-        2 => one::<Nest, C>(codec, message, bound),
-        3 => one::<Vec<()>, C>(codec, message, bound),
-        4 => one::<Vec<String>, C>(codec, message, bound),
-        5 => one::<Vec<Vec<u8>>, C>(codec, message, bound),
-        6 => one::<(u64, i16, Option<bool>, String), C>(codec, message, bound),
-        7 => one::<String, C>(codec, message, bound),
-        // A map's nodes are larger than 32 bytes for a two-byte entry; what it costs is not asserted.
-        _ => again::<BTreeMap<u8, u8>, C>(codec, message, codec.decode(message)),
+        0 => one::<Tree, C>(codec, message),
+        1 => one::<Request, C>(codec, message),
+        2 => one::<Nest, C>(codec, message),
+        3 => one::<Vec<()>, C>(codec, message),
+        4 => one::<Vec<String>, C>(codec, message),
+        5 => one::<Vec<Vec<u8>>, C>(codec, message),
+        6 => one::<(u64, i16, Option<bool>, String), C>(codec, message),
+        7 => one::<String, C>(codec, message),
+        8 => one::<BTreeMap<u8, u8>, C>(codec, message),
+        9 => one::<Vec<Option<[u64; 4]>>, C>(codec, message),
+        10 => one::<(Vec<Option<[u64; 24]>>, Vec<[u16; 3]>), C>(codec, message),
+        11 => one::<Vec<Option<Box<u64>>>, C>(codec, message),
+        12 => one::<Vec<BTreeMap<u8, String>>, C>(codec, message),
+        13 => one::<HashMap<String, u64>, C>(codec, message),
+        14 => one::<Vec<BTreeSet<u16>>, C>(codec, message),
+        15 => one::<VecDeque<HashSet<u32>>, C>(codec, message),
+        16 => one::<Vec<HashMap<u8, Box<Request>>>, C>(codec, message),
+        17 => one::<Numbers, C>(codec, message),
+        // Not encoded again: in JSON their numbers come back with another last digit, or not at all.
+        18 => drop(measured::<Value, C>(codec, message)),
+        _ => drop(measured::<Vec<(f32, f64)>, C>(codec, message)),
     }
 }
 
-fn one<T, C>(codec: &C, message: &[u8], bound: Bound)
+fn one<T, C>(codec: &C, message: &[u8])
 where
     T: Serialize + DeserializeOwned + PartialEq + core::fmt::Debug,
     C: Codec,
 {
+    again(codec, message, measured::<T, C>(codec, message));
+}
+
+fn measured<T: DeserializeOwned, C: Codec>(codec: &C, message: &[u8]) -> Result<T, DecodeError> {
     let mut decoded = None;
     let cost = allocation_counter::measure(|| decoded = Some(codec.decode::<T>(message)));
-    let levels = match bound {
-        Bound::Levels => MAX_DEPTH * 4 * size_of::<T>(),
-        Bound::Strict | Bound::Loose => 0,
-    };
-    let strict = bound == Bound::Strict;
-    let decoded = decoded.unwrap();
-    let factor = if strict && decoded.is_ok() { 32 } else { 112 };
-    let bound = factor * message.len() + 4_096 + levels;
+    let bound = MEMORY_PER_BYTE * message.len() + SPARE_MEMORY;
     assert!(
         cost.bytes_max <= bound as u64,
         "{} bytes for {}",
         cost.bytes_max,
         message.len()
     );
-    again(codec, message, decoded);
+    decoded.unwrap()
 }
 
-fn again<T, C>(codec: &C, message: &[u8], decoded: Result<T, duologue::codec::DecodeError>)
+fn again<T, C>(codec: &C, message: &[u8], decoded: Result<T, DecodeError>)
 where
     T: Serialize + DeserializeOwned + PartialEq + core::fmt::Debug,
     C: Codec,
@@ -131,7 +143,11 @@ where
     codec
         .encode(&value, &mut out)
         .expect("what was decoded can be encoded");
-    assert_eq!(codec.decode::<T>(&out).as_ref(), Ok(&value), "round trip");
+    match codec.decode::<T>(&out) {
+        // A shorter message pays for less memory.
+        Err(DecodeError::TooMuchMemory { .. }) if out.len() < message.len() => {}
+        other => assert_eq!(other.as_ref(), Ok(&value), "round trip"),
+    }
     let mut longer = message.to_vec();
     longer.push(b'7');
     // In JSON a digit may go on with a number; then it is another value.

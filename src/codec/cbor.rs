@@ -11,8 +11,8 @@ use serde::{
 
 use super::{
     Codec, DecodeError, EncodeError,
-    error::Extent,
-    limit::{self, Fault, Reason},
+    error::{Extent, Reading},
+    limit::{self, Fault, Lesson, Reason},
 };
 
 /// Binary and with names: types may grow, and other languages can read it (RFC 8949).
@@ -60,24 +60,63 @@ impl Codec for Cbor {
     }
 
     fn decode<T: DeserializeOwned>(&self, message: &[u8]) -> Result<T, DecodeError> {
-        // ciborium keeps its deserializer to itself and takes no seed, so what the limits must
-        // know goes in as a value of its own before the message: [length, message].
-        let length = u64::try_from(message.len()).unwrap_or(u64::MAX);
-        let mut head = [0x82, 0x1b, 0, 0, 0, 0, 0, 0, 0, 0];
-        if let Some(number) = head.last_chunk_mut::<8>() {
-            *number = length.to_be_bytes();
+        let read = |lesson| {
+            let head = Head {
+                len: message.len(),
+                lesson,
+            };
+            let head = head.written();
+            let mut source = head.chain(message);
+            let outcome = match ciborium::from_reader(&mut source) {
+                Ok(Guarded(Ok(value))) => Ok(value),
+                Ok(Guarded(Err(reason))) => Err(Fault::Ours(reason)),
+                Err(error) => Err(Fault::Codec(error)),
+            };
+            let extent = Extent {
+                len: message.len(),
+                rest: source.get_ref().1.len(),
+            };
+            Reading { outcome, extent }
+        };
+        limit::readings(read, Reading::lesson).finish(explain)
+    }
+}
+
+/// What the limits must know.
+///
+/// ciborium keeps its deserializer to itself and takes no seed, so it goes in as values of its own
+/// before the message: `[len, sequences, largest, message]`.
+struct Head {
+    len: usize,
+    lesson: Lesson,
+}
+
+impl Head {
+    fn written(&self) -> [u8; 28] {
+        let mut head = [0x84; 28];
+        let [_, numbers @ ..] = &mut head;
+        let Lesson { sequences, largest } = self.lesson;
+        let (places, _) = numbers.as_chunks_mut::<9>();
+        for (place, number) in places.iter_mut().zip([self.len, sequences, largest]) {
+            let [kind, value @ ..] = place;
+            *kind = 0x1b;
+            *value = u64::try_from(number).unwrap_or(u64::MAX).to_be_bytes();
         }
-        let mut source = head.chain(message);
-        let outcome = match ciborium::from_reader(&mut source) {
-            Ok(Guarded(Ok(value))) => Ok(value),
-            Ok(Guarded(Err(reason))) => Err(Fault::Ours(reason)),
-            Err(error) => Err(Fault::Codec(error)),
+        head
+    }
+
+    fn read<'de, A: SeqAccess<'de>>(seq: &mut A) -> Result<Self, A::Error> {
+        let mut next = || {
+            let number = seq.next_element::<usize>()?;
+            number.ok_or_else(|| A::Error::custom("no head"))
         };
-        let extent = Extent {
-            len: message.len(),
-            rest: source.get_ref().1.len(),
-        };
-        extent.finish(outcome, explain)
+        Ok(Self {
+            len: next()?,
+            lesson: Lesson {
+                sequences: next()?,
+                largest: next()?,
+            },
+        })
     }
 }
 
@@ -108,24 +147,23 @@ struct Guarded<T>(Result<T, Reason>);
 
 impl<'de, T: DeserializeOwned> Deserialize<'de> for Guarded<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_tuple(2, LengthThenValue(PhantomData))
+        deserializer.deserialize_tuple(4, HeadThenValue(PhantomData))
     }
 }
 
-struct LengthThenValue<T>(PhantomData<T>);
+struct HeadThenValue<T>(PhantomData<T>);
 
-impl<'de, T: DeserializeOwned> Visitor<'de> for LengthThenValue<T> {
+impl<'de, T: DeserializeOwned> Visitor<'de> for HeadThenValue<T> {
     type Value = Guarded<T>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a length and a value")
+        f.write_str("a head and a value")
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Guarded<T>, A::Error> {
-        let length = seq.next_element::<usize>()?;
-        let length = length.ok_or_else(|| A::Error::custom("no length"))?;
+        let head = Head::read(&mut seq)?;
         let value = seq.next_element_seed(Guard {
-            length,
+            head,
             value: PhantomData,
         })?;
         value.ok_or_else(|| A::Error::custom("no value"))
@@ -133,7 +171,7 @@ impl<'de, T: DeserializeOwned> Visitor<'de> for LengthThenValue<T> {
 }
 
 struct Guard<T> {
-    length: usize,
+    head: Head,
     value: PhantomData<T>,
 }
 
@@ -141,7 +179,7 @@ impl<'de, T: DeserializeOwned> DeserializeSeed<'de> for Guard<T> {
     type Value = Guarded<T>;
 
     fn deserialize<D: Deserializer<'de>>(self, inner: D) -> Result<Guarded<T>, D::Error> {
-        match limit::decode(self.length, inner) {
+        match limit::decode(self.head.len, self.head.lesson, inner) {
             Ok(value) => Ok(Guarded(Ok(value))),
             Err(Fault::Ours(reason)) => Ok(Guarded(Err(reason))),
             Err(Fault::Codec(error)) => Err(error),

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::limit::{Fault, MAX_DEPTH, Reason, most_elements};
+use super::limit::{Fault, Lesson, MAX_DEPTH, Reason, most_elements, most_memory};
 
 /// A value that could not become a message.
 ///
@@ -39,6 +39,13 @@ pub enum DecodeError {
     #[error("the message has more than {max} elements")]
     TooManyElements {
         /// How many it may have.
+        max: usize,
+    },
+    /// The value needs more memory than its bytes pay for; see
+    /// [`MEMORY_PER_BYTE`](super::MEMORY_PER_BYTE).
+    #[error("the message's value needs more than {max} bytes of memory")]
+    TooMuchMemory {
+        /// How many it may need.
         max: usize,
     },
     /// Bytes follow the value: the peer's type has more fields, or its codec is another.
@@ -81,29 +88,41 @@ pub enum DecodeError {
     },
 }
 
-/// The bytes of a message, and how many of them were not used.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Extent {
-    pub(super) len: usize,
-    pub(super) rest: usize,
+/// What a reading came to, and where.
+#[derive(Debug)]
+pub(super) struct Reading<T, E> {
+    pub(super) outcome: Result<T, Fault<E>>,
+    pub(super) extent: Extent,
 }
 
-impl Extent {
+impl<T, E> Reading<T, E> {
+    /// What it learned for another, if it ended for want of memory.
+    pub(super) const fn lesson(&self) -> Option<Lesson> {
+        match self.outcome {
+            Err(Fault::Ours(Reason::TooMuchMemory(lesson))) => Some(lesson),
+            _ => None,
+        }
+    }
+
     /// The value, if nothing follows it, or the error in words of this crate.
-    pub(super) fn finish<T, E>(
+    pub(super) fn finish(
         self,
-        outcome: Result<T, Fault<E>>,
         explain: impl FnOnce(E, usize) -> DecodeError,
     ) -> Result<T, DecodeError> {
-        let at = self.len.saturating_sub(self.rest);
+        let Self { outcome, extent } = self;
+        let Extent { len, rest } = extent;
+        let at = len.saturating_sub(rest);
         match outcome {
-            Ok(value) if self.rest == 0 => Ok(value),
-            Ok(_) => Err(DecodeError::TrailingBytes { count: self.rest }),
+            Ok(value) if rest == 0 => Ok(value),
+            Ok(_) => Err(DecodeError::TrailingBytes { count: rest }),
             Err(Fault::Codec(error)) => Err(explain(error, at)),
             Err(Fault::Ours(reason)) => Err(match reason {
                 Reason::TooDeep => DecodeError::TooDeep { max: MAX_DEPTH },
                 Reason::TooManyElements => DecodeError::TooManyElements {
-                    max: most_elements(self.len),
+                    max: most_elements(len),
+                },
+                Reason::TooMuchMemory(_) => DecodeError::TooMuchMemory {
+                    max: most_memory(len),
                 },
                 Reason::Mismatch(what) => DecodeError::Mismatch {
                     what: what.into(),
@@ -114,4 +133,11 @@ impl Extent {
             }),
         }
     }
+}
+
+/// The bytes of a message, and how many of them were not used.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Extent {
+    pub(super) len: usize,
+    pub(super) rest: usize,
 }

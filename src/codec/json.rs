@@ -6,7 +6,11 @@ use serde::{
 };
 use serde_json::{Deserializer, Error, error::Category};
 
-use super::{Codec, DecodeError, EncodeError, error::Extent, limit};
+use super::{
+    Codec, DecodeError, EncodeError,
+    error::{Extent, Reading},
+    limit::{self, Lesson},
+};
 
 /// Text that people and other languages read, whose types may grow.
 ///
@@ -61,7 +65,8 @@ impl Codec for Json {
 
     fn decode<T: DeserializeOwned>(&self, message: &[u8]) -> Result<T, DecodeError> {
         let mut source = Deserializer::from_slice(message);
-        let outcome = limit::decode(message.len(), &mut source);
+        // One reading: JSON claims no lengths, and there is nothing to learn.
+        let outcome = limit::decode(message.len(), Lesson::default(), &mut source);
         let only_space_follows = outcome.is_ok() && source.end().is_ok();
         // An iterator over further values is the only thing that tells where the source stands.
         let used = source.into_iter::<IgnoredAny>().byte_offset();
@@ -72,7 +77,7 @@ impl Codec for Json {
                 false => message.len().saturating_sub(used),
             },
         };
-        extent.finish(outcome, explain)
+        Reading { outcome, extent }.finish(explain)
     }
 }
 

@@ -3,11 +3,13 @@
 //! [`Limit`] wraps a codec's deserializer; each visitor it hands down is wrapped in a `Watch`,
 //! each access the codec hands back in a `Limited…`, so that no way into a nested value is
 //! outside. Depth is counted where a visitor is entered, elements where a seed is run: these are
-//! the two steps that a codec cannot leave out.
+//! the two steps that a codec cannot leave out. Memory is reckoned from the sizes of the types that
+//! pass by, before it is needed.
 
 mod access;
 mod deserializer;
 mod fault;
+mod memory;
 mod visitor;
 
 use std::cell::Cell;
@@ -16,6 +18,9 @@ use serde::de::{self, DeserializeOwned, Deserializer};
 
 pub(super) use deserializer::Limit;
 pub(super) use fault::{Fault, Reason};
+pub(super) use memory::{Lesson, most_memory, readings};
+pub use memory::{MEMORY_PER_BYTE, SPARE_MEMORY};
+use memory::{Memory, Slot};
 
 /// How many levels a message may be nested.
 ///
@@ -35,10 +40,11 @@ pub(super) const fn most_elements(len: usize) -> usize {
 /// Reads one value under the limits of a message of `len` bytes.
 pub(super) fn decode<'de, T: DeserializeOwned, D: Deserializer<'de>>(
     len: usize,
+    lesson: Lesson,
     deserializer: D,
 ) -> Result<T, Fault<D::Error>> {
-    let limits = Limits::new(len);
-    T::deserialize(Limit::new(&limits, deserializer)).map_err(|fault| {
+    let limits = Limits::new(len, lesson);
+    T::deserialize(Limit::new(&limits, Slot::of::<T>(), deserializer)).map_err(|fault| {
         let reason = limits.reason.take();
         reason.map_or(fault, Fault::Ours)
     })
@@ -49,19 +55,17 @@ pub(super) fn decode<'de, T: DeserializeOwned, D: Deserializer<'de>>(
 pub(super) struct Limits {
     depth: Cell<usize>,
     elements: Cell<usize>,
-    /// Elements that may still be reserved on a claim alone. An honest message never needs more
-    /// than its length: each element has a byte of its own.
-    claims: Cell<usize>,
+    memory: Memory,
     /// Our reason, while an error of the codec stands for it on the way up.
     reason: Cell<Option<Reason>>,
 }
 
 impl Limits {
-    pub(super) const fn new(len: usize) -> Self {
+    pub(super) const fn new(len: usize, lesson: Lesson) -> Self {
         Self {
             depth: Cell::new(MAX_DEPTH),
             elements: Cell::new(most_elements(len)),
-            claims: Cell::new(len),
+            memory: Memory::new(len, lesson),
             reason: Cell::new(None),
         }
     }
@@ -82,13 +86,6 @@ impl Limits {
         let left = self.elements.get().checked_sub(1);
         self.elements.set(left.ok_or(Reason::TooManyElements)?);
         Ok(())
-    }
-
-    /// As much of a claimed number of elements as may be reserved.
-    fn grant(&self, claimed: usize) -> usize {
-        let granted = claimed.min(self.claims.get());
-        self.claims.set(self.claims.get().saturating_sub(granted));
-        granted
     }
 
     /// Our fault as an error of the codec.

@@ -3,7 +3,11 @@
 use postcard::{Deserializer, Error, ser_flavors::Flavor};
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{Codec, DecodeError, EncodeError, error::Extent, limit};
+use super::{
+    Codec, DecodeError, EncodeError,
+    error::{Extent, Reading},
+    limit,
+};
 
 /// The default codec: small and fast, for two sides with the same types.
 ///
@@ -51,13 +55,16 @@ impl Codec for Postcard {
     }
 
     fn decode<T: DeserializeOwned>(&self, message: &[u8]) -> Result<T, DecodeError> {
-        let mut source = Deserializer::from_bytes(message);
-        let outcome = limit::decode(message.len(), &mut source);
-        let extent = Extent {
-            len: message.len(),
-            rest: source.finalize().map_or(0, <[u8]>::len),
+        let read = |lesson| {
+            let mut source = Deserializer::from_bytes(message);
+            let outcome = limit::decode(message.len(), lesson, &mut source);
+            let extent = Extent {
+                len: message.len(),
+                rest: source.finalize().map_or(0, <[u8]>::len),
+            };
+            Reading { outcome, extent }
         };
-        extent.finish(outcome, explain)
+        limit::readings(read, Reading::lesson).finish(explain)
     }
 }
 

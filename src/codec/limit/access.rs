@@ -1,12 +1,14 @@
-//! The wrappers around what a codec hands to a visitor: here elements are counted.
-
-use core::cell::Cell;
+//! The wrappers around what a codec hands to a visitor: here elements are counted and weighed.
 
 use serde::de::{
     DeserializeSeed, Deserializer, EnumAccess, Error, MapAccess, SeqAccess, VariantAccess, Visitor,
 };
 
-use super::{Fault, Limit, Limits, visitor::Watch};
+use super::{
+    Fault, Limit, Limits,
+    memory::{Element, Held, Slot},
+    visitor::Watch,
+};
 
 /// Whether the value that a seed makes is an element by the peer's choice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +35,7 @@ impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for LimitedSeed<'_, S> {
                 .map_err(|reason| self.limits.outward(Fault::Ours(reason)))?;
         }
         self.seed
-            .deserialize(Limit::new(self.limits, inner))
+            .deserialize(Limit::new(self.limits, Slot::of::<S::Value>(), inner))
             .map_err(|fault| self.limits.outward(fault))
     }
 }
@@ -49,43 +51,30 @@ impl<'de> DeserializeSeed<'de> for Surplus {
     }
 }
 
-/// A claimed number of elements, granted once and only to who asks.
-///
-/// Not at the start: fields of structs, which nobody reserves, would use up what is there.
-#[derive(Debug, Default)]
-struct Claim(Cell<Option<usize>>);
-
-impl Claim {
-    fn hint(&self, limits: &Limits, claimed: Option<usize>) -> Option<usize> {
-        let claimed = claimed?;
-        let granted = match self.0.get() {
-            Some(granted) => granted,
-            None => limits.grant(claimed),
-        };
-        self.0.set(Some(granted));
-        Some(claimed.min(granted))
-    }
-}
-
 /// The elements of a sequence, a tuple, or a struct without names.
 #[derive(Debug)]
 pub(super) struct LimitedSeq<'l, A> {
     limits: &'l Limits,
+    /// How many elements are fields: of a number that the type sets, and in its own place.
     fields: usize,
-    claim: Claim,
+    held: Held,
     ended: bool,
     inner: A,
 }
 
 impl<'l, 'de, A: SeqAccess<'de>> LimitedSeq<'l, A> {
-    pub(super) fn new(limits: &'l Limits, fields: usize, inner: A) -> Self {
+    pub(super) const fn new(limits: &'l Limits, held: Held, inner: A) -> Self {
         Self {
             limits,
-            fields,
-            claim: Claim::default(),
+            fields: 0,
+            held,
             ended: false,
             inner,
         }
+    }
+
+    pub(super) fn with_fields(self, fields: usize) -> Self {
+        Self { fields, ..self }
     }
 
     /// Refuses elements that the value did not want; some codecs would take them for what follows.
@@ -113,6 +102,10 @@ impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for LimitedSeq<'_, A> {
             _ => Counted::No,
         };
         self.fields = self.fields.saturating_sub(1);
+        let kind = Element::of::<S::Value>();
+        if counted == Counted::Yes {
+            self.held.begin(self.limits, kind).map_err(Fault::Ours)?;
+        }
         let element = self
             .inner
             .next_element_seed(LimitedSeed {
@@ -122,11 +115,18 @@ impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for LimitedSeq<'_, A> {
             })
             .map_err(Fault::Codec)?;
         self.ended = element.is_none();
+        if counted == Counted::Yes && !self.ended {
+            self.held.add(self.limits, kind).map_err(Fault::Ours)?;
+        }
         Ok(element)
     }
 
     fn size_hint(&self) -> Option<usize> {
-        self.claim.hint(self.limits, self.inner.size_hint())
+        let claimed = self.inner.size_hint();
+        match self.fields {
+            0 => self.held.hint(self.limits, claimed),
+            fields => claimed.map(|claimed| claimed.min(fields)),
+        }
     }
 }
 
@@ -134,16 +134,20 @@ impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for LimitedSeq<'_, A> {
 #[derive(Debug)]
 pub(super) struct LimitedMap<'l, A> {
     limits: &'l Limits,
-    claim: Claim,
+    /// Nothing, if the entries are fields.
+    held: Option<Held>,
+    /// The last key's size.
+    key: Element,
     ended: bool,
     inner: A,
 }
 
 impl<'l, 'de, A: MapAccess<'de>> LimitedMap<'l, A> {
-    pub(super) fn new(limits: &'l Limits, inner: A) -> Self {
+    pub(super) const fn new(limits: &'l Limits, held: Option<Held>, inner: A) -> Self {
         Self {
             limits,
-            claim: Claim::default(),
+            held,
+            key: Element::of::<()>(),
             ended: false,
             inner,
         }
@@ -178,6 +182,7 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for LimitedMap<'_, A> {
             })
             .map_err(Fault::Codec)?;
         self.ended = key.is_none();
+        self.key = Element::of::<S::Value>();
         Ok(key)
     }
 
@@ -185,17 +190,27 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for LimitedMap<'_, A> {
         &mut self,
         seed: S,
     ) -> Result<S::Value, Self::Error> {
-        self.inner
+        let entry = self.key.and(Element::of::<S::Value>());
+        if let Some(held) = &mut self.held {
+            held.begin(self.limits, entry).map_err(Fault::Ours)?;
+        }
+        let value = self
+            .inner
             .next_value_seed(LimitedSeed {
                 limits: self.limits,
                 counted: Counted::No,
                 seed,
             })
-            .map_err(Fault::Codec)
+            .map_err(Fault::Codec)?;
+        if let Some(held) = &mut self.held {
+            held.add(self.limits, entry).map_err(Fault::Ours)?;
+        }
+        Ok(value)
     }
 
     fn size_hint(&self) -> Option<usize> {
-        self.claim.hint(self.limits, self.inner.size_hint())
+        let held = self.held.as_ref()?;
+        held.hint(self.limits, self.inner.size_hint())
     }
 }
 

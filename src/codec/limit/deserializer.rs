@@ -2,18 +2,24 @@
 
 use serde::de::{Deserializer, Visitor};
 
-use super::{Fault, Limits, visitor::Watch};
+use super::{Fault, Limits, memory::Slot, visitor::Watch};
 
 /// A codec's deserializer whose values stay within the limits.
 #[derive(Debug)]
 pub(in crate::codec) struct Limit<'l, D> {
     limits: &'l Limits,
+    /// Where the value will lie.
+    slot: Slot,
     inner: D,
 }
 
 impl<'l, 'de, D: Deserializer<'de>> Limit<'l, D> {
-    pub(in crate::codec) const fn new(limits: &'l Limits, inner: D) -> Self {
-        Self { limits, inner }
+    pub(super) const fn new(limits: &'l Limits, slot: Slot, inner: D) -> Self {
+        Self {
+            limits,
+            slot,
+            inner,
+        }
     }
 
     fn read<V: Visitor<'de>>(
@@ -30,6 +36,8 @@ impl<'l, 'de, D: Deserializer<'de>> Limit<'l, D> {
         visitor: V,
         read: impl FnOnce(D, Watch<'l, V>) -> Result<V::Value, D::Error>,
     ) -> Result<V::Value, Fault<D::Error>> {
+        let outside = self.slot.outside::<V::Value>();
+        self.limits.memory.spend(outside).map_err(Fault::Ours)?;
         read(self.inner, Watch::new(self.limits, fields, visitor)).map_err(Fault::Codec)
     }
 }

@@ -4,6 +4,8 @@ use core::fmt;
 
 use serde::de::{self, Expected, Unexpected};
 
+use super::Lesson;
+
 /// What stopped the reading.
 #[derive(Debug)]
 pub(in crate::codec) enum Fault<E> {
@@ -18,6 +20,7 @@ pub(in crate::codec) enum Fault<E> {
 pub(in crate::codec) enum Reason {
     TooDeep,
     TooManyElements,
+    TooMuchMemory(Lesson),
     MissingField(&'static str),
     DuplicateField(&'static str),
     Mismatch(&'static str),

@@ -1,4 +1,4 @@
-//! The wrapper around a value's visitor: here a level of nesting is entered.
+//! The wrapper around a value's visitor: here a level of nesting is entered, and text is weighed.
 
 use core::fmt;
 
@@ -7,6 +7,7 @@ use serde::de::{Deserializer, EnumAccess, Error, MapAccess, SeqAccess, Visitor};
 use super::{
     Fault, Limit, Limits,
     access::{LimitedEnum, LimitedMap, LimitedSeq},
+    memory::{Held, Slot},
 };
 
 /// A visitor that the codec calls in place of the value's own.
@@ -32,6 +33,20 @@ impl<'l, 'de, V: Visitor<'de>> Watch<'l, V> {
         visit: impl FnOnce(V) -> Result<V::Value, Fault<E>>,
     ) -> Result<V::Value, E> {
         visit(self.visitor).map_err(|fault| self.limits.outward(fault))
+    }
+
+    /// A text or bytes, which the value may keep.
+    fn copied<E: Error>(
+        self,
+        len: usize,
+        visit: impl FnOnce(V) -> Result<V::Value, Fault<E>>,
+    ) -> Result<V::Value, E> {
+        let limits = self.limits;
+        limits
+            .memory
+            .spend(len)
+            .map_err(|reason| limits.outward(Fault::Ours(reason)))?;
+        self.leaf(visit)
     }
 
     fn nest<E: Error>(
@@ -109,27 +124,27 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Watch<'_, V> {
     }
 
     fn visit_str<E: Error>(self, value: &str) -> Result<V::Value, E> {
-        self.leaf(|visitor| visitor.visit_str(value))
+        self.copied(value.len(), |visitor| visitor.visit_str(value))
     }
 
     fn visit_borrowed_str<E: Error>(self, value: &'de str) -> Result<V::Value, E> {
-        self.leaf(|visitor| visitor.visit_borrowed_str(value))
+        self.copied(value.len(), |visitor| visitor.visit_borrowed_str(value))
     }
 
     fn visit_string<E: Error>(self, value: String) -> Result<V::Value, E> {
-        self.leaf(|visitor| visitor.visit_string(value))
+        self.copied(value.capacity(), |visitor| visitor.visit_string(value))
     }
 
     fn visit_bytes<E: Error>(self, value: &[u8]) -> Result<V::Value, E> {
-        self.leaf(|visitor| visitor.visit_bytes(value))
+        self.copied(value.len(), |visitor| visitor.visit_bytes(value))
     }
 
     fn visit_borrowed_bytes<E: Error>(self, value: &'de [u8]) -> Result<V::Value, E> {
-        self.leaf(|visitor| visitor.visit_borrowed_bytes(value))
+        self.copied(value.len(), |visitor| visitor.visit_borrowed_bytes(value))
     }
 
     fn visit_byte_buf<E: Error>(self, value: Vec<u8>) -> Result<V::Value, E> {
-        self.leaf(|visitor| visitor.visit_byte_buf(value))
+        self.copied(value.capacity(), |visitor| visitor.visit_byte_buf(value))
     }
 
     fn visit_none<E: Error>(self) -> Result<V::Value, E> {
@@ -142,16 +157,19 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Watch<'_, V> {
 
     fn visit_some<D: Deserializer<'de>>(self, inner: D) -> Result<V::Value, D::Error> {
         let limits = self.limits;
-        self.nest(|visitor| visitor.visit_some(Limit::new(limits, inner)))
+        let slot = Slot::of::<V::Value>();
+        self.nest(|visitor| visitor.visit_some(Limit::new(limits, slot, inner)))
     }
 
     fn visit_newtype_struct<D: Deserializer<'de>>(self, inner: D) -> Result<V::Value, D::Error> {
         let limits = self.limits;
-        self.nest(|visitor| visitor.visit_newtype_struct(Limit::new(limits, inner)))
+        let slot = Slot::of::<V::Value>();
+        self.nest(|visitor| visitor.visit_newtype_struct(Limit::new(limits, slot, inner)))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, inner: A) -> Result<V::Value, A::Error> {
-        let mut seq = LimitedSeq::new(self.limits, self.fields, inner);
+        let held = Held::sequence::<V::Value>(self.limits);
+        let mut seq = LimitedSeq::new(self.limits, held, inner).with_fields(self.fields);
         self.nest(|visitor| {
             let value = visitor.visit_seq(&mut seq)?;
             seq.finish()?;
@@ -160,7 +178,9 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Watch<'_, V> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, inner: A) -> Result<V::Value, A::Error> {
-        let mut map = LimitedMap::new(self.limits, inner);
+        // The fields of a struct lie in its own place.
+        let held = (self.fields == 0).then(Held::map::<V::Value>);
+        let mut map = LimitedMap::new(self.limits, held, inner);
         self.nest(|visitor| {
             let value = visitor.visit_map(&mut map)?;
             map.finish()?;

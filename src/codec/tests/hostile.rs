@@ -101,7 +101,7 @@ fn every_variant_is_bounded(codec: &(impl Codec + Sync)) {
         |next| List::Many(vec![next]),
     ];
     for way in ways {
-        let shallow = (0..MAX_DEPTH / 4).fold(List::End, |inner, _| way(inner));
+        let shallow = (0..MAX_DEPTH / 8).fold(List::End, |inner, _| way(inner));
         assert!(codec.decode::<List>(&encoded(codec, &shallow)).is_ok());
         let deep = (0..MAX_DEPTH).fold(List::End, |inner, _| way(inner));
         assert_eq!(error::<List>(codec, &encoded(codec, &deep)), TOO_DEEP);
@@ -288,12 +288,12 @@ thread_local! {
 
 /// Nested sequences that write down what they are told to reserve.
 #[derive(Debug)]
-struct Reserves;
+struct Reserves([u64; 8]);
 
 impl<'de> Visitor<'de> for Reserves {
     type Value = Self;
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("a sequence")
+        write!(f, "a sequence and not {:?}", self.0)
     }
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self, A::Error> {
         let hint = seq.size_hint();
@@ -306,7 +306,7 @@ impl<'de> Visitor<'de> for Reserves {
 
 impl<'de> Deserialize<'de> for Reserves {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_seq(Self)
+        deserializer.deserialize_seq(Self([0; 8]))
     }
 }
 
@@ -323,14 +323,19 @@ fn an_honest_length_is_reserved_in_full() {
 }
 
 #[test]
-fn claimed_lengths_together_reserve_no_more_than_the_message() {
-    let message = b"\x9b\x10\0\0\0\0\0\0\0".repeat(3);
-    assert_eq!(reserved(&Cbor, &message), (false, vec![27, 0, 0]));
-    let message = b"\x82\x9b\x10\0\0\0\0\0\0\0";
-    assert_eq!(reserved(&Cbor, message), (false, vec![2, 8]));
-    let message = claim(1 << 60);
-    let (valid, hints) = reserved(&Postcard, &message);
-    assert!(!valid && hints.iter().sum::<usize>() <= message.len());
+fn claimed_lengths_together_reserve_no_more_than_the_memory() {
+    let check = |(valid, hints): (bool, Vec<usize>), len: usize| {
+        let bytes = hints.iter().sum::<usize>() * size_of::<Reserves>();
+        assert!(!valid && bytes <= MEMORY_PER_BYTE * len + SPARE_MEMORY);
+    };
+    for times in [1, 3, 50, 1000] {
+        let message = b"\x9b\x10\0\0\0\0\0\0\0".repeat(times);
+        check(reserved(&Cbor, &message), message.len());
+        let message = b"\x82\x9b\x10\0\0\0\0\0\0\0".repeat(times);
+        check(reserved(&Cbor, &message), message.len());
+        let message = claim(1 << 60).repeat(times);
+        check(reserved(&Postcard, &message), message.len());
+    }
 }
 
 #[test]
