@@ -263,7 +263,8 @@ class Session:
     def stop(self):  # [E-4]
         if STOP not in self.asked:
             self.asked.add(STOP)
-            self.due.update({STOP: b""} if END not in self.seen else {})
+            if END not in self.seen:
+                self.due[STOP] = b""
             self.items, self.held = deque(item for item in self.items if item[0] != "message"), 0
 
     def close(self):  # [E-14]
@@ -412,7 +413,7 @@ class Session:
         self.protocol = {"protocol": name for name in picked}
         self.idle = min(self.config.idle_ms or inf, idle or inf) / 1000  # [H-23]
         self.period = min(1.0, self.idle / 4)
-        self.established, self.deadline, self.heard, self.pong_at = True, inf, now(), now()
+        self.established, self.deadline, self.heard, self.pong_at, self.began = True, inf, now(), now(), now()
         require(all(kind != MSG or len(fields[0]) <= self.peer_max for kind, fields in self.todo), "too long", INTERNAL)
         while True:
             while self.held >= HELD:
@@ -433,7 +434,7 @@ class Session:
         self.say(PARAMS, b"".join(encode(*item) for item in values.items() if item != (1, b"")))
 
     def change(self, count, octets=0):  # [L-1]: earns for messages and for octets of pieces, or pays
-        octets, passed = self.octets + octets, now() // self.period
+        octets, passed = self.octets + octets, (now() - self.began) // self.period
         credit = min(32, self.credit + octets // 1024 + passed - self.periods) + count
         self.credit, self.octets, self.periods = min(32, credit), octets % 1024, passed
         return credit >= 0
@@ -499,7 +500,7 @@ class Session:
             self.at = (self.at + len(piece)) % len(fields[0])  # 0 behind the last
             self.put(piece, PIECE if self.at else MESSAGE)
         else:
-            self.say(kind, *[self.sent][:kind == END], *fields)
+            self.say(kind, *([self.sent] if kind == END else []), *fields)
         if not self.at:
             self.todo.popleft()
             self.sent += kind == MSG
