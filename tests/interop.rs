@@ -11,8 +11,9 @@ use duologue::{
     PublicKey, Received, SecretKey, Sent, Session, Suite, dial,
     net::{DialError, Refused, dial_unpinned},
 };
+use serde_json::{Value, json};
 use tokio::{
-    io::{AsyncBufReadExt, BufReader},
+    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
     process::{Child, ChildStdout, Command},
 };
 
@@ -281,26 +282,59 @@ fn is_refused(error: &DialError) -> bool {
 
 // ---- with the second implementation; see tests/interop/README.md for its interface
 
+#[test]
+fn the_second_implementation_is_small() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/interop");
+    let mut count = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "py") {
+            for line in std::fs::read_to_string(&path).unwrap().lines() {
+                assert!(line.chars().count() <= 120, "{}: {line}", path.display());
+                count += 1;
+            }
+        }
+    }
+    assert!((1..=600).contains(&count), "{count} lines of Python");
+}
+
 /// A process of the second implementation.
 struct Second {
     child: Child,
     lines: tokio::io::Lines<BufReader<ChildStdout>>,
 }
 
+/// The `config` of conformance/README.md, by which the second implementation is told its keys.
+fn second_config(secret: u8, psk: bool) -> Value {
+    let mut config = json!({"secret": hex::encode([secret; 32])});
+    if psk {
+        config["psk"] = hex::encode(SHARED).into();
+    }
+    config
+}
+
+fn second_dials(suite: Suite, pattern: Pattern, remote: PublicKey) -> Value {
+    let mut config = second_config(1, pattern.psk);
+    config["suites"] = json!([suite.id()]);
+    config["patterns"] = json!([pattern.id()]);
+    if pattern.pins {
+        config["remote"] = hex::encode(remote.as_bytes()).into();
+    }
+    config
+}
+
 impl Second {
-    fn start(arguments: &[&str], secret: u8, psk: bool) -> Self {
+    fn start(arguments: &[&str], config: &Value) -> Self {
         let command = std::env::var("DUOLOGUE_SECOND").expect("DUOLOGUE_SECOND names the program");
         let mut words = command.split_whitespace();
         let mut process = Command::new(words.next().expect("a program"));
         process
             .args(words)
             .args(arguments)
-            .env("DUOLOGUE_SECRET", hex::encode([secret; 32]))
+            .env("DUOLOGUE_CONFIG", config.to_string())
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .kill_on_drop(true);
-        if psk {
-            process.env("DUOLOGUE_PSK", hex::encode(SHARED));
-        }
         let mut child = process.spawn().expect("the second implementation starts");
         let output = child.stdout.take().expect("its output");
         Self {
@@ -309,7 +343,15 @@ impl Second {
         }
     }
 
-    async fn says(&mut self, what: &str) -> serde_json::Value {
+    /// Tells its shim to do something.
+    async fn does(&mut self, command: Value) -> Value {
+        let input = self.child.stdin.as_mut().expect("its input");
+        let line = format!("{command}\n");
+        input.write_all(line.as_bytes()).await.unwrap();
+        self.says("ok").await
+    }
+
+    async fn says(&mut self, what: &str) -> Value {
         let late = Duration::from_secs(60);
         loop {
             let line = tokio::time::timeout(late, self.lines.next_line()).await;
@@ -317,7 +359,7 @@ impl Second {
             let line = line
                 .unwrap()
                 .unwrap_or_else(|| panic!("it ended before it said {what}"));
-            let mut said: serde_json::Value = serde_json::from_str(&line).unwrap();
+            let mut said: Value = serde_json::from_str(&line).unwrap();
             if let Some(said) = said.get_mut(what) {
                 return said.take();
             }
@@ -342,7 +384,7 @@ async fn we_dial_the_second_implementation() {
         for pattern in PATTERNS {
             let folder = tempfile::tempdir().unwrap();
             let address = place.address(&folder);
-            let mut second = Second::start(&["--listen", &address], 2, pattern.psk);
+            let mut second = Second::start(&["--listen", &address], &second_config(2, pattern.psk));
             let address = second.says("listening").await;
             let address = address.as_str().unwrap();
             for suite in Suite::ALL {
@@ -368,7 +410,7 @@ async fn we_dial_the_second_implementation() {
 #[tokio::test]
 #[ignore = "needs the second implementation: tests/interop/run"]
 async fn the_second_implementation_dials_us() {
-    // spec: H-1, T-14, E-8
+    // spec: H-1, T-10, T-14, T-17, E-8, E-13
     for (place, provider) in PLACES
         .iter()
         .cycle()
@@ -382,46 +424,74 @@ async fn the_second_implementation_dials_us() {
                 .peers(PeerPolicy::pinned([key(1)]));
             let mut listener = Listener::bind(place.address(&folder), bob).await.unwrap();
             let address = listener.local_address().to_string();
+            let mut shim = Second::start(&["--shim"], &json!({}));
             for suite in Suite::ALL {
-                let (suite, pattern_id) = (suite.id().to_string(), pattern.id().to_string());
-                let remote = hex::encode(key(2).as_bytes());
-                let mut arguments = vec!["--connect", &address, "--talk", "60"];
-                arguments.extend(["--suite", &suite, "--pattern", &pattern_id]);
-                if pattern.pins {
-                    arguments.extend(["--remote", &remote]);
-                }
-                let second = Second::start(&arguments, 1, pattern.psk);
+                // The library talks and the second implementation echoes, then the other way round.
+                let sent = SIZES.len() as u64;
+                let config = second_dials(suite, pattern, key(2));
+                let mut second = Second::start(&["--connect", &address], &config);
                 let mut session = listener.accept().await.unwrap();
-                let outcome = plain_echo(&mut session).await;
-                is_whole(&outcome, 60, 60);
+                is_whole(&talks(&mut session).await, sent + 200, sent + 200);
+                assert_eq!(second.says("outcome").await["taken"], sent + 200);
                 assert_eq!(second.ends().await, Some(0));
+
+                let near = second_talks(&mut shim, &address, config);
+                let far = async {
+                    let mut session = listener.accept().await.unwrap();
+                    (session.peer().suite, echoes(&mut session).await)
+                };
+                let (near, (used, far)) = tokio::join!(near, far);
+                assert_eq!(used, suite);
+                is_whole(&far, sent + 1, sent);
+                assert_eq!(
+                    (&near["incoming"], &near["outgoing"]),
+                    (&"ended".into(), &"all".into())
+                );
+                assert_eq!(
+                    (&near["cause"], &near["taken"]),
+                    (&"ended".into(), &sent.into())
+                );
             }
         }
     }
 }
 
-async fn plain_echo(session: &mut Session) -> Outcome {
-    while let Some(message) = session.recv().await.unwrap() {
-        session.send(&message).await.unwrap();
+/// What `talks` does, by the second implementation.
+async fn second_talks(second: &mut Second, address: &str, mut config: Value) -> Value {
+    let late = 60_000;
+    config["app"] = "manual".into();
+    second
+        .does(json!({"do": "connect", "address": address, "config": config}))
+        .await;
+    let established = json!({"do": "established", "within_ms": late});
+    assert_eq!(second.does(established).await["established"], true);
+    let recv = json!({"do": "recv", "within_ms": late});
+    for (number, size) in SIZES.into_iter().enumerate() {
+        let message = hex::encode(content(size, number));
+        second.does(json!({"do": "send", "message": message})).await;
+        second.does(json!({"do": "rekey"})).await;
+        let echo = second.does(recv.clone()).await;
+        assert!(echo["message"] == message, "message of {size} bytes");
     }
-    session.finish().await.unwrap();
-    session.close().await
+    second.does(json!({"do": "request_receipt"})).await;
+    second.does(json!({"do": "ping"})).await;
+    let end = json!({"do": "finish", "code": 257, "reason": "that is all"});
+    second.does(end).await;
+    let message = second.does(recv.clone()).await;
+    assert_eq!(message["message"], hex::encode(b"late"));
+    assert_eq!(second.does(recv).await["end"]["code"], 0);
+    let outcome = json!({"do": "outcome", "within_ms": late});
+    second.does(outcome).await["outcome"].take()
 }
 
 #[tokio::test]
 #[ignore = "needs the second implementation: tests/interop/run"]
 async fn the_second_implementation_and_we_refuse_each_other() {
     // spec: H-13, H-16, W-8, W-10
-    let stranger = hex::encode(key(9).as_bytes());
-    let arguments = [
-        "--listen",
-        "tcp:127.0.0.1:0",
-        "--accept",
-        &stranger,
-        "--suite",
-        "1",
-    ];
-    let mut second = Second::start(&arguments, 2, false);
+    let mut strict = second_config(2, false);
+    strict["accept"] = json!([hex::encode(key(9).as_bytes())]);
+    strict["suites"] = json!([1]);
+    let mut second = Second::start(&["--listen", "tcp:127.0.0.1:0"], &strict);
     let address = second.says("listening").await;
     let address = address.as_str().unwrap();
     let alice = config(1, false).suites([Suite::ChaChaPoly]);
@@ -445,7 +515,7 @@ async fn the_second_implementation_and_we_refuse_each_other() {
     let bob = config(2, false).peers(PeerPolicy::pinned([key(9)]));
     let mut listener = Listener::bind("tcp:127.0.0.1:0", bob).await.unwrap();
     let address = listener.local_address().to_string();
-    let mut second = Second::start(&["--connect", &address, "--suite", "1"], 1, false);
+    let mut second = Second::start(&["--connect", &address], &second_config(1, false));
     let arrival = listener.arrival().await.unwrap();
     assert!(arrival.session.is_err());
     let outcome = second.says("outcome").await;
@@ -460,7 +530,7 @@ async fn the_second_implementation_and_we_refuse_each_other() {
 #[ignore = "needs the second implementation: tests/interop/run"]
 async fn a_second_implementation_that_is_killed_is_truncated() {
     // spec: E-10
-    let mut second = Second::start(&["--listen", "tcp:127.0.0.1:0"], 2, false);
+    let mut second = Second::start(&["--listen", "tcp:127.0.0.1:0"], &second_config(2, false));
     let address = second.says("listening").await;
     let address = address.as_str().unwrap();
     let mut session = dial(address, &key(2), &config(1, false)).await.unwrap();
