@@ -8,6 +8,7 @@ use std::{
     time::Instant,
 };
 
+use bytes::BufMut;
 use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 
 use super::{Incoming, Link, READ_COLD, Read};
@@ -104,8 +105,9 @@ impl Link {
             if !input.try_reclaim(*read_size) && room < *read_size / 2 {
                 input.reserve(*read_size);
             }
-            let room = input.capacity().saturating_sub(input.len());
-            let read = pin!(reader.read_buf(input)).poll(&mut context);
+            // What is read at once should still be in the cache when it is opened.
+            let room = input.capacity().saturating_sub(input.len()).min(*read_size);
+            let read = pin!(reader.read_buf(&mut input.limit(room))).poll(&mut context);
             if matches!(read, Poll::Ready(Ok(filled)) if filled == room) {
                 *read_size = read_size.saturating_mul(2).min(READ_MOST);
             }
