@@ -8,6 +8,7 @@ use std::{
     task::{Wake, Waker},
 };
 
+use crate::session::wakers::Side;
 use crate::{Config, PeerPolicy, SecretKey, Session, accept, connect};
 
 #[derive(Default)]
@@ -85,4 +86,72 @@ async fn a_sender_that_cannot_read_while_the_receiver_does_is_woken_behind_it() 
         "nobody reads the receipt"
     );
     assert!(sending.as_mut().poll(&mut context).is_ready());
+}
+
+/// Runs something when it is dropped.
+struct OnDrop<F: Fn() + Send + Sync>(F);
+
+impl<F: Fn() + Send + Sync + 'static> Wake for OnDrop<F> {
+    fn wake(self: Arc<Self>) {}
+}
+
+impl<F: Fn() + Send + Sync> Drop for OnDrop<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}
+
+/// A sender that could not write, as the other half did, waits for the transport all the same.
+#[tokio::test]
+async fn a_sender_that_cannot_write_while_the_receiver_does_is_woken_by_the_transport() {
+    let (mut alice, bob) = pair().await;
+    let (mut sender, mut receiver) = bob.split();
+    let link = Arc::clone(&sender.link);
+    let count = Arc::new(Count::default());
+    let waker = Waker::from(Arc::clone(&count));
+    let message = vec![7_u8; 200_000];
+
+    let (reached, at_drive) = std::sync::mpsc::channel::<()>();
+    let (holds, held) = std::sync::mpsc::channel::<()>();
+    let (reached, held) = (std::sync::Mutex::new(reached), std::sync::Mutex::new(held));
+    // Dropped when `drive` registers for news: behind the first write, before the second.
+    let hook = Waker::from(Arc::new(OnDrop(move || {
+        reached.lock().unwrap().send(()).unwrap();
+        held.lock().unwrap().recv().unwrap();
+    })));
+    link.wakers.news.register(Side::Sender, &hook);
+    drop(hook);
+
+    let handle = tokio::runtime::Handle::current();
+    std::thread::scope(|scope| {
+        // What `drive` does for the receiving half.
+        let link = &link;
+        scope.spawn(move || {
+            at_drive.recv().unwrap();
+            let mut outgoing = link.try_outgoing().unwrap();
+            link.wakers.write.register(Side::Receiver, Waker::noop());
+            holds.send(()).unwrap();
+            while !link.mail_waits.load(Ordering::SeqCst) {
+                std::hint::spin_loop();
+            }
+            assert!(link.write(&mut outgoing, super::now()).is_pending());
+        });
+        let sending = scope.spawn(|| {
+            let _entered = handle.enter();
+            let mut context = Context::from_waker(&waker);
+            let mut sending = pin!(sender.send(&message));
+            assert!(sending.as_mut().poll(&mut context).is_pending());
+            // The future waits on: dropping it would do nothing more.
+        });
+        sending.join().unwrap();
+    });
+
+    let before = count.0.load(Ordering::SeqCst);
+    // The peer reads, and the receiving half writes the rest.
+    let got = receiver.attend(alice.recv()).await.unwrap();
+    assert_eq!(got.map(|bytes| bytes.len()), Some(200_000));
+    assert!(
+        count.0.load(Ordering::SeqCst) > before,
+        "all is written, and the sender sleeps on"
+    );
 }

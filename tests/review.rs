@@ -1,0 +1,109 @@
+//! Findings of a review: each of these fails.
+
+use core::{future::poll_fn, pin::pin, task::Poll, time::Duration};
+
+use duologue::{
+    Config, PeerPolicy, SecretKey, Session, accept, accept_halves, connect, connect_halves,
+};
+use tokio::{io::BufWriter, task::coop, time::timeout};
+
+fn configs() -> (Config, Config, duologue::PublicKey) {
+    let (alice, bob) = (
+        SecretKey::generate().unwrap(),
+        SecretKey::generate().unwrap(),
+    );
+    let (alices, bobs) = (alice.public_key(), bob.public_key());
+    let bob = Config::new(bob).peers(PeerPolicy::pinned([alices]));
+    (Config::new(alice), bob, bobs)
+}
+
+async fn pair() -> (Session, Session) {
+    let (alice, bob, bobs) = configs();
+    let (near, far) = tokio::io::duplex(65_536);
+    let (near, far) = tokio::join!(connect(near, Some(&bobs), &alice), accept(far, &bob));
+    (near.unwrap(), far.unwrap())
+}
+
+/// A read without budget has not looked, and its waker is dropped with the `block_on` that it stood in.
+#[test]
+fn a_read_without_budget_is_not_taken_for_calm() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let (mut alice, mut bob) = runtime.block_on(pair());
+    runtime.block_on(bob.send(b"news")).unwrap();
+    runtime.block_on(async {
+        let mut sending = pin!(alice.send(b"hello"));
+        poll_fn(|cx| {
+            // All of the budget but one: that is for the write.
+            for _ in 0..127 {
+                let Poll::Ready(turn) = coop::poll_proceed(cx) else {
+                    panic!("no budget");
+                };
+                turn.made_progress();
+            }
+            let sent = sending.as_mut().poll(cx);
+            assert!(sent.is_ready());
+            assert!(!coop::has_budget_remaining());
+            sent
+        })
+        .await
+        .unwrap();
+    });
+    let received = runtime.block_on(async { timeout(Duration::from_secs(3), alice.recv()).await });
+    let received = received.expect("the transport is never asked again");
+    assert_eq!(received.unwrap().as_deref(), Some(&b"news"[..]));
+}
+
+/// The same for an application that waits for two things and is done with the other.
+#[test]
+fn a_receive_without_budget_is_not_taken_for_calm() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let (mut alice, mut bob) = runtime.block_on(pair());
+    runtime.block_on(bob.send(b"news")).unwrap();
+    runtime.block_on(async {
+        let mut receiving = pin!(alice.recv());
+        poll_fn(|cx| {
+            for _ in 0..127 {
+                let Poll::Ready(turn) = coop::poll_proceed(cx) else {
+                    panic!("no budget");
+                };
+                turn.made_progress();
+            }
+            // As in a `select!` whose other branch is ready.
+            assert!(receiving.as_mut().poll(cx).is_pending());
+            Poll::Ready(())
+        })
+        .await;
+    });
+    let received = runtime.block_on(async { timeout(Duration::from_secs(3), alice.recv()).await });
+    let received = received.expect("the transport is never asked again");
+    assert_eq!(received.unwrap().as_deref(), Some(&b"news"[..]));
+}
+
+/// What a buffering transport has not passed on is not flushed.
+#[tokio::test]
+async fn a_flush_waits_for_the_flush_of_the_transport() {
+    let (alice, bob, bobs) = configs();
+    let (near, far) = tokio::io::duplex(65_536);
+    let (near_read, near_write) = tokio::io::split(near);
+    let (far_read, far_write) = tokio::io::split(far);
+    let near_write = BufWriter::with_capacity(1 << 20, near_write);
+    let (near, far) = tokio::join!(
+        connect_halves(near_read, near_write, Some(&bobs), &alice),
+        accept_halves(far_read, far_write, &bob)
+    );
+    let (mut alice, mut bob) = (near.unwrap(), far.unwrap());
+    let message = vec![7_u8; 200_000];
+    let sending = async {
+        alice.send(&message).await.unwrap();
+    };
+    let receiving = timeout(Duration::from_secs(3), bob.recv());
+    let ((), received) = tokio::join!(sending, receiving);
+    let received = received.expect("sent, and yet it stands in the transport's buffer");
+    assert_eq!(received.unwrap().map(|bytes| bytes.len()), Some(200_000));
+}
