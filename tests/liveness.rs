@@ -333,3 +333,43 @@ async fn a_restart_can_be_announced_by_hand_and_is_heard_by_both() {
     );
     assert_eq!(a.received, Received::Complete(0));
 }
+
+/// A session that never has to wait looks at its age all the same.
+#[tokio::test(start_paused = true)]
+async fn a_busy_session_of_limited_age_ends_in_its_time() {
+    // spec: L-11, T-18
+    let (alice, bob) = configs();
+    let alice = alice
+        .max_age(seconds(100))
+        .drain_before(seconds(20))
+        .end_deadline(seconds(7));
+    let (mut alice, mut bob) = pair_with(64 * 1024, &alice, &bob).await;
+    let (mut drained, mut told) = (None, None);
+    for second in 0..150 {
+        bob.feed(b"one more").await.unwrap();
+        if bob.flush().await.is_err() {
+            break;
+        }
+        let received = timeout(Duration::ZERO, alice.recv_event()).await;
+        match received.expect("it never waits") {
+            Ok(Event::Message(_message)) => {}
+            Ok(Event::Draining { from_peer, .. }) => {
+                assert!(!from_peer);
+                drained = Some(second);
+            }
+            other => {
+                told = Some((second, other));
+                break;
+            }
+        }
+        tokio::time::advance(seconds(1)).await;
+    }
+    // It is the call behind the one that looked at the clock that tells it.
+    assert_eq!(drained, Some(81));
+    let (second, told) = told.expect("it outlives its age");
+    assert!((100..=108).contains(&second), "{second}");
+    let Err(ReceiveError::Truncated { cause, .. }) = told else {
+        panic!("{told:?}");
+    };
+    assert_eq!(cause, Cause::Expired);
+}

@@ -343,6 +343,11 @@ impl Link {
 }
 
 impl Outgoing {
+    /// Whether the transport has taken and flushed everything.
+    pub(super) fn is_flushed(&self) -> bool {
+        self.path.pending().is_empty() && !self.unflushed
+    }
+
     pub(super) fn shutdown(&mut self, wakers: &Wakers) -> Poll<()> {
         let Some(writer) = &mut self.writer else {
             return Poll::Ready(());

@@ -361,6 +361,7 @@ impl Link {
                 self.post(notices);
             }
             drop(incoming);
+            self.age(now);
             self.serve(Side::Receiver, cx.waker(), now);
             return Poll::Ready(Ok(Some(message)));
         }

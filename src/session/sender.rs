@@ -427,6 +427,7 @@ impl Link {
         }
         drop(outgoing);
         if written.is_ready() {
+            self.age(now);
             return Poll::Ready(self.look_in(cx, now));
         }
         if !coop::has_budget_remaining() {
@@ -436,7 +437,7 @@ impl Link {
         }
         let next = self.drive(Side::Sender, cx.waker(), now);
         timer.set(next, cx);
-        if self.outgoing().path.pending().is_empty() {
+        if self.outgoing().is_flushed() {
             return Poll::Ready(Ok(()));
         }
         Poll::Pending

@@ -5,8 +5,10 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    task::{Context, Wake, Waker},
+    task::{Context, Poll, Wake, Waker},
 };
+
+use tokio::task::coop;
 
 /// Which half waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,12 +60,24 @@ impl Slot {
         }
     }
 
-    /// Before the thing is looked at, so that a wake between the two is not forgotten.
-    pub(super) fn calm(&self) {
+    /// Looks at the thing, and keeps in mind whether it was found not ready: until it calls, looking again
+    /// is not worth while.
+    ///
+    /// Without budget it says that it is pending and has not looked. Its call may even be lost then, as a
+    /// runtime of one thread drops it with the `block_on` that ends in the same poll.
+    pub(super) fn ask<T>(&self, look: impl FnOnce() -> Poll<T>) -> Poll<T> {
+        // Before the look, so that a wake between the two is not forgotten.
         self.calm.store(true, Ordering::SeqCst);
+        let mut asking = Asking {
+            slot: self,
+            calm: false,
+        };
+        let answer = look();
+        asking.calm = answer.is_pending() && coop::has_budget_remaining();
+        answer
     }
 
-    pub(super) fn stir(&self) {
+    fn stir(&self) {
         self.calm.store(false, Ordering::SeqCst);
     }
 
@@ -90,6 +104,20 @@ impl Slot {
         // The receiver first, so that it finds what came before the sender reads for it.
         for waker in [receiver, sender].into_iter().flatten() {
             waker.wake();
+        }
+    }
+}
+
+/// Whatever comes of a look, even a panic: only a thing that is surely not ready is left alone.
+struct Asking<'a> {
+    slot: &'a Slot,
+    calm: bool,
+}
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        if !self.calm {
+            self.slot.stir();
         }
     }
 }

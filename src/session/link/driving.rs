@@ -25,8 +25,9 @@ impl Link {
     ) -> Option<Instant> {
         self.wakers.news.register(side, waker);
         self.drive_reading(side, waker, now);
+        // Also if another holds it: it may take our sign out of the mail before it looks, and leave a rest.
+        self.wakers.write.register(side, waker);
         if let Some(mut outgoing) = self.try_outgoing() {
-            self.wakers.write.register(side, waker);
             if self.write(&mut outgoing, now).is_ready() {
                 self.wakers.write.forget(side);
             }
@@ -88,7 +89,7 @@ impl Link {
         let stalled = self.told.stalled_since(self.fixed.born);
         let stall_at = stalled.and_then(|since| since.checked_add(self.fixed.limits().write_stall));
         if next.passed(stall_at, now) {
-            self.time_out(TimeLimit::WriteStall);
+            self.time_out(TimeLimit::WriteStall, stalled);
         }
         if let Some(mut incoming) = self.try_incoming(side) {
             incoming.release(&mut next, now);
@@ -96,7 +97,7 @@ impl Link {
                 self.silence(incoming, pinging, &mut next, now);
             }
         }
-        self.age(&mut next, now);
+        self.age_within(&mut next, now);
         if let Some(mut outgoing) = self.try_outgoing() {
             outgoing.release(&mut next, now);
         }
@@ -125,10 +126,10 @@ impl Link {
         }
     }
 
-    fn time_out(&self, limit: TimeLimit) {
+    fn time_out(&self, limit: TimeLimit, stalled: Option<Instant>) {
         let mut incoming = self.incoming();
         let mut outgoing = self.outgoing();
-        if !self.told.is_stalled() {
+        if self.told.stalled_since(self.fixed.born) != stalled {
             // The other half has written meanwhile.
             return;
         }
@@ -151,8 +152,17 @@ impl Link {
         }
     }
 
+    /// The age of a session that always has something to do: nobody looks at its clock then.
     // spec: L-11
-    fn age(&self, next: &mut Next, now: Instant) {
+    #[inline]
+    pub(in crate::session) fn age(&self, now: Instant) {
+        if self.fixed.limits().age.is_some() {
+            self.age_within(&mut Next::default(), now);
+        }
+    }
+
+    // spec: L-11
+    fn age_within(&self, next: &mut Next, now: Instant) {
         let Some(age) = self.fixed.limits().age else {
             return;
         };

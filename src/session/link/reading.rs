@@ -91,15 +91,15 @@ impl Link {
             return Poll::Pending;
         }
         let mut context = self.wakers.reading();
-        self.wakers.read.calm();
-        let input = path.input();
-        let read = if input.capacity() == 0 {
-            let mut room = [MaybeUninit::uninit(); READ_COLD];
-            let mut buffer = ReadBuf::uninit(&mut room);
-            let read = Pin::new(reader).poll_read(&mut context, &mut buffer);
-            input.extend_from_slice(buffer.filled());
-            read.map_ok(|()| buffer.filled().len())
-        } else {
+        let read = self.wakers.read.ask(|| {
+            let input = path.input();
+            if input.capacity() == 0 {
+                let mut room = [MaybeUninit::uninit(); READ_COLD];
+                let mut buffer = ReadBuf::uninit(&mut room);
+                let read = Pin::new(reader).poll_read(&mut context, &mut buffer);
+                input.extend_from_slice(buffer.filled());
+                return read.map_ok(|()| buffer.filled().len());
+            }
             // Each message that waits may keep a buffer alive, so none is left that has not been made use of.
             let room = input.capacity().saturating_sub(input.len());
             if !input.try_reclaim(*read_size) && room < *read_size / 2 {
@@ -112,10 +112,7 @@ impl Link {
                 *read_size = read_size.saturating_mul(2).min(READ_MOST);
             }
             read
-        };
-        if read.is_ready() {
-            self.wakers.read.stir();
-        }
+        });
         match read {
             Poll::Pending => return Poll::Pending,
             Poll::Ready(Ok(0)) => path.input_ended(),
