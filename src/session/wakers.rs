@@ -40,7 +40,8 @@ impl Slot {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Must come before the thing is looked at, or a wake between the two is lost.
+    /// Must come before the thing is looked at, or a wake between the two is lost; else whether it
+    /// [`is_stirred`](Self::is_stirred) must be asked behind it.
     pub(super) fn register(&self, side: Side, waker: &Waker) {
         let mut waiting = self.waiting();
         let place = match side {
