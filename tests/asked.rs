@@ -2,32 +2,48 @@
 
 mod support;
 
-use core::{future::poll_fn, pin::pin, task::Poll, time::Duration};
+use core::{
+    future::poll_fn,
+    pin::pin,
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use duologue::{accept_halves, connect_halves};
 use support::{configs, pair};
-use tokio::{io::BufWriter, task::coop, time::timeout};
+use tokio::{
+    io::BufWriter,
+    runtime::{Builder, Runtime},
+    task::coop,
+    time::timeout,
+};
+
+fn runtime() -> Runtime {
+    Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+/// What tokio grants a task for one poll, but one step.
+fn spend_all_but_one(cx: &mut Context<'_>) {
+    for _step in 0..127 {
+        let Poll::Ready(turn) = coop::poll_proceed(cx) else {
+            panic!("no budget");
+        };
+        turn.made_progress();
+    }
+}
 
 /// A read without budget has not looked, and its waker is dropped with the `block_on` that it stood in.
 // spec: L-6
 #[test]
 fn a_read_without_budget_is_not_taken_for_calm() {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime = runtime();
     let (mut alice, mut bob) = runtime.block_on(pair());
     runtime.block_on(bob.send(b"news")).unwrap();
     runtime.block_on(async {
         let mut sending = pin!(alice.send(b"hello"));
         poll_fn(|cx| {
-            // All of the budget but one: that is for the write.
-            for _ in 0..127 {
-                let Poll::Ready(turn) = coop::poll_proceed(cx) else {
-                    panic!("no budget");
-                };
-                turn.made_progress();
-            }
+            // One is left for the write.
+            spend_all_but_one(cx);
             let sent = sending.as_mut().poll(cx);
             assert!(sent.is_ready());
             assert!(!coop::has_budget_remaining());
@@ -44,21 +60,13 @@ fn a_read_without_budget_is_not_taken_for_calm() {
 /// The same for an application that waits for two things and is done with the other.
 #[test]
 fn a_receive_without_budget_is_not_taken_for_calm() {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime = runtime();
     let (mut alice, mut bob) = runtime.block_on(pair());
     runtime.block_on(bob.send(b"news")).unwrap();
     runtime.block_on(async {
         let mut receiving = pin!(alice.recv());
         poll_fn(|cx| {
-            for _ in 0..127 {
-                let Poll::Ready(turn) = coop::poll_proceed(cx) else {
-                    panic!("no budget");
-                };
-                turn.made_progress();
-            }
+            spend_all_but_one(cx);
             // As in a `select!` whose other branch is ready.
             assert!(receiving.as_mut().poll(cx).is_pending());
             Poll::Ready(())

@@ -12,7 +12,6 @@ mod tests;
 mod told;
 mod writing;
 
-pub(super) use held::Held;
 pub(super) use reading::ENOUGH;
 
 use core::{

@@ -11,7 +11,7 @@ use std::{sync::Arc, time::Instant};
 use tokio::task::coop;
 
 use super::{
-    link::{Held, Link, now},
+    link::{Link, now},
     timer::Timer,
     wakers::Side,
 };
@@ -48,32 +48,8 @@ impl Sender {
     /// Dropped, the message is sent whole or not at all: a small one is sent if this future was polled
     /// once with room for it, a large one that was under way is withdrawn.
     pub async fn send(&mut self, message: &[u8]) -> Result<(), SendError> {
-        let mut progress = Progress::default();
-        let mut fed = false;
-        let Self { link, timer } = self;
-        let sent = poll_fn(|cx| {
-            if fed {
-                return link.poll_flush(cx, timer).map_ok(|()| Offered::Whole);
-            }
-            let mut outgoing = link.outgoing();
-            let now = outgoing.now;
-            match outgoing.path.offer(message, &mut progress, now) {
-                Ok(Offered::Whole) => {
-                    fed = true;
-                    let flushed = link.poll_flush_held(cx, timer, outgoing);
-                    flushed.map_ok(|()| Offered::Whole)
-                }
-                full => Poll::Ready(full),
-            }
-        });
-        match sent.await {
-            Ok(Offered::Whole) => Ok(()),
-            Ok(Offered::Full) => {
-                self.feed_rest(message, progress).await?;
-                self.flush().await
-            }
-            Err(error) => Err(self.link.refine(error)),
-        }
+        self.feed(message).await?;
+        self.flush().await
     }
 
     /// Takes over a whole message, to be sent together with others; waits only for room.
@@ -410,16 +386,8 @@ impl Link {
     }
 
     fn poll_flush(&self, cx: &mut Context<'_>, timer: &mut Timer) -> Poll<Result<(), SendError>> {
-        self.poll_flush_held(cx, timer, self.outgoing())
-    }
-
-    fn poll_flush_held(
-        &self,
-        cx: &mut Context<'_>,
-        timer: &mut Timer,
-        mut outgoing: Held<'_>,
-    ) -> Poll<Result<(), SendError>> {
         let now = now();
+        let mut outgoing = self.outgoing();
         let written = self.write(&mut outgoing, now);
         let over = outgoing.broken.as_deref().or(outgoing.path.silenced());
         if let Some(cause) = over {
