@@ -174,12 +174,18 @@ async fn an_announced_end_is_counted_from_when_the_announcement_came() {
 }
 
 #[tokio::test]
-async fn an_end_is_not_announced_in_a_session_that_is_over() {
-    let (mut alice, bob) = pair().await;
+async fn nothing_is_said_in_a_session_that_is_over_however_it_ended() {
+    let (mut broken, bob) = pair().await;
     drop(bob);
-    let outcome = alice.wait_outcome().await;
-    let drained = alice.drain(Duration::from_secs(30)).await;
-    assert_eq!(drained, Err(SendError::Over(outcome.cause)));
+    broken.wait_outcome().await;
+    let (mut ended, mut bob) = pair().await;
+    tokio::join!(ended.close(), bob.close());
+    for alice in [&mut broken, &mut ended] {
+        let over = Err(SendError::Over(alice.outcome().unwrap().cause.clone()));
+        assert_eq!(alice.drain(Duration::from_secs(30)).await, over);
+        assert_eq!(alice.rekey_now().await, over);
+        assert_eq!(alice.ping().await, over);
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -225,6 +225,7 @@ impl Sender {
     ///
     /// Polled once, the announcement leaves, whether or not this future is polled again.
     pub async fn drain(&mut self, within: Duration) -> Result<(), SendError> {
+        self.link.still_open()?;
         self.link.drain(within, now())?;
         self.flush().await
     }
@@ -239,6 +240,7 @@ impl Sender {
     ///
     /// Polled once, the key is replaced, whether or not this future is polled again.
     pub async fn rekey_now(&mut self) -> Result<(), SendError> {
+        self.link.still_open()?;
         let rekeyed = self.link.outgoing().path.rekey_now(now());
         rekeyed.map_err(|error| self.link.refine(error))?;
         self.flush().await
@@ -262,6 +264,7 @@ impl Sender {
     ///
     /// Polled once, the question leaves.
     pub async fn ping(&mut self) -> Result<(), SendError> {
+        self.link.still_open()?;
         let pinged = self.link.outgoing().path.ping(now());
         pinged.map_err(|error| self.link.refine(error))?;
         self.flush().await
@@ -364,6 +367,14 @@ impl Link {
         let mut outgoing = self.outgoing();
         let now = outgoing.now;
         outgoing.path.offer(message, progress, now)
+    }
+
+    /// Whether something can still be said. Once there is an outcome, it cannot, however clean the end was.
+    fn still_open(&self) -> Result<(), SendError> {
+        match self.outcome() {
+            Some(outcome) => Err(SendError::Over(outcome.cause.clone())),
+            None => Ok(()),
+        }
     }
 
     /// The end that an application sees: our own age limit is one, although our END has been sent.
