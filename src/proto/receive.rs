@@ -139,7 +139,16 @@ impl ReceivePath {
     }
 
     /// Opens at most `records` records of the input.
+    #[inline]
     pub fn process(&mut self, facts: &Facts, now: Instant, records: usize) -> Processed {
+        // The usual answer behind a record that came alone.
+        if self.input.is_empty() && self.wants_input() {
+            return Processed::NeedInput;
+        }
+        self.process_input(facts, now, records)
+    }
+
+    fn process_input(&mut self, facts: &Facts, now: Instant, records: usize) -> Processed {
         for _record in 0..records {
             if self.failure.is_some() {
                 return Processed::Ended;

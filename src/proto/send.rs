@@ -80,7 +80,8 @@ struct Words {
 #[derive(Debug)]
 struct Key {
     config: Config,
-    since: Instant,
+    /// When it is too old; never, if that lies beyond what the clock can say.
+    old_at: Option<Instant>,
     bytes: u64,
     asked: bool,
 }
@@ -116,7 +117,7 @@ impl SendPath {
             words: Words::default(),
             key: Key {
                 config: config.clone(),
-                since: now,
+                old_at: now.checked_add(config.limits().rekey.age),
                 bytes: 0,
                 asked: false,
             },
@@ -307,14 +308,10 @@ impl SendPath {
 
     // spec: T-11
     fn key_is_spent(&mut self, now: Instant) -> bool {
-        let Rekey {
-            records,
-            bytes,
-            age,
-        } = self.key.config.limits().rekey;
+        let Rekey { records, bytes, .. } = self.key.config.limits().rekey;
         // One record below the limit, as the REKEY itself is sealed with the old key.
         let spent = self.sealer.records().saturating_add(1) >= records || self.key.bytes >= bytes;
-        let old = now.saturating_duration_since(self.key.since) >= age;
+        let old = self.key.old_at.is_some_and(|at| at <= now);
         let must = self.sealer.records() >= wire::REKEY_RECORDS.saturating_sub(16);
         if !(spent || old || self.key.asked) || self.words.aborted {
             return false;
@@ -336,12 +333,8 @@ impl SendPath {
         let sealed = self.out.seal(&mut self.sealer, None);
         sealed.map_err(|_bad| self.broken())?;
         self.sealer.rekey().map_err(|_bad| self.broken())?;
-        self.key = Key {
-            config: self.key.config.clone(),
-            since: now,
-            bytes: 0,
-            asked: false,
-        };
+        self.key.old_at = now.checked_add(self.key.config.limits().rekey.age);
+        (self.key.bytes, self.key.asked) = (0, false);
         Ok(())
     }
 

@@ -79,6 +79,8 @@ struct Flags {
     receiving: AtomicBool,
     /// The receiving half hands out messages of its batch without a lock; see [`Link::hand_quickly`].
     quick: AtomicBool,
+    /// The receiving half has asked the transport since the sending half last thought of it.
+    received: AtomicBool,
 }
 
 pub(super) struct Outgoing {
@@ -261,6 +263,17 @@ impl Link {
 
     pub(super) fn is_split(&self) -> bool {
         self.flags.split.load(Ordering::SeqCst)
+    }
+
+    /// The receiving half has just read: whoever sends need not do so, too.
+    pub(super) fn has_received(&self) {
+        self.flags.received.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the receiving half has read since this was asked last.
+    pub(super) fn take_received(&self) -> bool {
+        let received = &self.flags.received;
+        received.load(Ordering::Relaxed) && received.swap(false, Ordering::Relaxed)
     }
 
     /// Marks that a future of the receiving half waits, so that the other half leaves reading to it.

@@ -361,18 +361,26 @@ impl Link {
                 self.post(notices);
             }
             drop(incoming);
+            self.has_received();
             self.age(now);
             self.serve(Side::Receiver, cx.waker(), now);
             return Poll::Ready(Ok(Some(message)));
         }
         let end = self.end_of_input(&mut incoming);
+        if end.is_none() && !split {
+            self.wait_for_input(cx);
+            if read == Read::Waiting
+                && !self.wakers.read.is_stirred()
+                && let Some(next) = self.quiet(&incoming, now)
+            {
+                timer.set(next, cx);
+                return Poll::Pending;
+            }
+        }
         drop(incoming);
         if let Some(end) = end {
             self.serve(Side::Receiver, cx.waker(), now);
             return Poll::Ready(end);
-        }
-        if !split {
-            self.wait_for_input(cx);
         }
         if read == Read::Yield || self.wakers.read.is_stirred() {
             cx.waker().wake_by_ref();
@@ -410,6 +418,9 @@ impl Link {
             *batch = Batch::default();
         }
         let mut place = batch.next();
+        if place.is_none() && path.is_exhausted() {
+            return None;
+        }
         if place.is_none()
             && take == Take::Count
             && !self.is_split()

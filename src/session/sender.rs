@@ -425,7 +425,7 @@ impl Link {
     /// Whoever only sends must hear it when the peer takes no more, and need not send into the void.
     // spec: E-5, E-9
     fn look_in(&self, cx: &Context<'_>, now: Instant) -> Result<(), SendError> {
-        if !self.wakers.read.is_stirred() {
+        if self.take_received() || !self.wakers.read.is_stirred() {
             return Ok(());
         }
         self.drive_reading(Side::Sender, cx.waker(), now);

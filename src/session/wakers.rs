@@ -67,8 +67,9 @@ impl Slot {
     /// Without budget it says that it is pending and has not looked. Its call may even be lost then, as a
     /// runtime of one thread drops it with the `block_on` that ends in the same poll.
     pub(super) fn ask<T>(&self, look: impl FnOnce() -> Poll<T>) -> Poll<T> {
-        // Before the look, so that a wake between the two is not forgotten.
-        self.calm.store(true, Ordering::SeqCst);
+        // Before the look, so that a wake between the two is not forgotten. No order of ours is needed: whoever
+        // calls for what was not there has our waker from the look, and so calls behind it.
+        self.calm.store(true, Ordering::Relaxed);
         let mut asking = Asking {
             slot: self,
             calm: false,
@@ -79,12 +80,12 @@ impl Slot {
     }
 
     fn stir(&self) {
-        self.calm.store(false, Ordering::SeqCst);
+        self.calm.store(false, Ordering::Release);
     }
 
     /// Whether looking at the thing is worth while.
     pub(super) fn is_stirred(&self) -> bool {
-        !self.calm.load(Ordering::SeqCst)
+        !self.calm.load(Ordering::Acquire)
     }
 
     /// Wakes one side alone.

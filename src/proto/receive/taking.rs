@@ -69,6 +69,15 @@ impl ReceivePath {
         Some(bytes)
     }
 
+    /// Whether nothing is left to hand out but a batch that was given out whole.
+    pub(crate) fn is_exhausted(&mut self) -> bool {
+        if self.queue.is_empty() {
+            self.give_back();
+            return true;
+        }
+        false
+    }
+
     fn give_back(&mut self) {
         let lent = core::mem::take(&mut self.counts.lent);
         self.queued = self.queued.saturating_sub(lent);

@@ -105,6 +105,34 @@ impl Link {
         next.0
     }
 
+    /// The next limit in time, if a session that is not split has nothing else to do before it waits.
+    pub(in crate::session) fn quiet(
+        &self,
+        incoming: &Incoming,
+        now: Instant,
+    ) -> Option<Option<Instant>> {
+        let ages = self.fixed.limits().age.is_some();
+        if ages || self.told.is_stalled() || self.mail_waits.load(Ordering::SeqCst) {
+            return None;
+        }
+        let outgoing = self.outgoing();
+        if outgoing.path.waiting() > 0 {
+            return None;
+        }
+        let ping_at = || incoming.path.ping_at();
+        let mut next = Next::default();
+        let passed = [
+            incoming.release_at(),
+            outgoing.release_at(),
+            incoming.path.look_at(),
+            incoming.path.idle_at(),
+            (!self.told.is_pinging()).then(ping_at).flatten(),
+        ]
+        .into_iter()
+        .any(|limit| next.passed(limit, now));
+        (!passed).then_some(next.0)
+    }
+
     /// The limits of a peer that says nothing.
     // spec: L-3, L-4
     fn silence(
@@ -211,8 +239,14 @@ impl Link {
 }
 
 impl Incoming {
+    /// When buffers that are not used are given back.
+    fn release_at(&self) -> Option<Instant> {
+        let owns = self.path.owns_memory();
+        owns.then(|| self.used.checked_add(RELEASE_AFTER))?
+    }
+
     fn release(&mut self, next: &mut Next, now: Instant) {
-        if self.path.owns_memory() && next.passed(self.used.checked_add(RELEASE_AFTER), now) {
+        if next.passed(self.release_at(), now) {
             self.path.release();
             self.read_size = READ_FIRST;
         }
@@ -220,8 +254,13 @@ impl Incoming {
 }
 
 impl Outgoing {
+    fn release_at(&self) -> Option<Instant> {
+        let owns = self.path.owns_memory();
+        owns.then(|| self.used.checked_add(RELEASE_AFTER))?
+    }
+
     fn release(&mut self, next: &mut Next, now: Instant) {
-        if self.path.owns_memory() && next.passed(self.used.checked_add(RELEASE_AFTER), now) {
+        if next.passed(self.release_at(), now) {
             self.path.release();
         }
     }
