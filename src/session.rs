@@ -8,8 +8,11 @@ mod link;
 #[cfg(not(feature = "tracing"))]
 pub(crate) mod no_events;
 mod pump;
+mod reach;
 mod receiver;
+mod receiving;
 mod sender;
+mod sending;
 mod stream;
 mod timer;
 mod transport;
@@ -27,7 +30,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 pub(crate) use self::no_events as events;
 #[cfg(feature = "serde")]
 pub use self::typed::{Typed, TypedReceiveError, TypedSendError};
-use self::{link::Link, transport::Transport};
+use self::{
+    link::Link, receiving::Receiving, sending::Sending, timer::Timer, transport::Transport,
+};
 pub use self::{
     pump::{Pump, SharedSender},
     receiver::{Event, Receiver},
@@ -78,8 +83,10 @@ use crate::{
 /// # }
 /// ```
 pub struct Session {
-    sender: Sender,
-    receiver: Receiver,
+    // Nobody else has it: what is done for each message takes no lock.
+    link: Box<Link>,
+    timer: Timer,
+    received: receiving::Received,
 }
 
 /// Opens a session as the initiator, over any byte stream.
@@ -182,11 +189,19 @@ where
 
 impl Session {
     fn of(link: Link) -> Self {
-        let link = Arc::new(link);
         Self {
-            sender: Sender::new(Arc::clone(&link)),
-            receiver: Receiver::new(link),
+            link: Box::new(link),
+            timer: Timer::default(),
+            received: receiving::Received::default(),
         }
+    }
+
+    fn sending(&mut self) -> Sending<'_, &mut Link> {
+        Sending::new(&mut self.link, &mut self.timer)
+    }
+
+    fn receiving(&mut self) -> Receiving<'_, &mut Link> {
+        Receiving::new(&mut self.link, &mut self.received)
     }
 
     /// Splits the session into halves for two tasks that never wait for each other.
@@ -195,8 +210,17 @@ impl Session {
     /// split by tokio, with one.
     #[must_use]
     pub fn split(self) -> (Sender, Receiver) {
-        self.sender.link.set_split();
-        (self.sender, self.receiver)
+        let Self {
+            link,
+            timer,
+            received,
+        } = self;
+        link.set_split();
+        let link = Arc::from(link);
+        (
+            Sender::new(Arc::clone(&link), timer),
+            Receiver::new(link, received),
+        )
     }
 
     /// Sends a whole message and waits until the transport has taken it; see [`Sender::send`].
@@ -209,7 +233,7 @@ impl Session {
     ///
     /// As [`Sender::send`].
     pub async fn send(&mut self, message: &[u8]) -> Result<(), SendError> {
-        self.sender.send(message).await
+        self.sending().send(message).await
     }
 
     /// Takes over a message to be sent together with others; see [`Sender::feed`].
@@ -224,7 +248,7 @@ impl Session {
     ///
     /// As [`Sender::feed`].
     pub async fn feed(&mut self, message: &[u8]) -> Result<(), SendError> {
-        self.sender.feed(message).await
+        self.sending().feed(message).await
     }
 
     /// Waits until the transport has taken everything that was fed; see [`Sender::flush`].
@@ -237,7 +261,7 @@ impl Session {
     ///
     /// As [`Sender::flush`].
     pub async fn flush(&mut self) -> Result<(), SendError> {
-        self.sender.flush().await
+        self.sending().flush().await
     }
 
     /// Sends a message and waits until the peer's application has taken it; see [`Sender::send_confirmed`].
@@ -250,7 +274,7 @@ impl Session {
     ///
     /// As [`Sender::send_confirmed`].
     pub async fn send_confirmed(&mut self, message: &[u8]) -> Result<(), SendError> {
-        self.sender.send_confirmed(message).await
+        self.sending().send_confirmed(message).await
     }
 
     /// Waits until the peer's application has taken so many messages; see [`Sender::wait_taken`].
@@ -263,19 +287,19 @@ impl Session {
     ///
     /// As [`Sender::wait_taken`].
     pub async fn wait_taken(&mut self, count: u64) -> Result<(), SendError> {
-        self.sender.wait_taken(count).await
+        self.sending().wait_taken(count).await
     }
 
     /// Messages sent so far.
     #[must_use]
     pub fn sent_count(&self) -> u64 {
-        self.sender.sent_count()
+        self.link.sent_count()
     }
 
     /// Messages that the peer's application has taken, as far as it has said so.
     #[must_use]
     pub fn taken_count(&self) -> u64 {
-        self.sender.taken_count()
+        self.link.taken_count()
     }
 
     /// Receives the next whole message; `None` once the peer has ended; see [`Receiver::recv`].
@@ -288,7 +312,7 @@ impl Session {
     ///
     /// As [`Receiver::recv`].
     pub async fn recv(&mut self) -> Result<Option<Bytes>, ReceiveError> {
-        self.receiver.recv().await
+        self.receiving().recv().await
     }
 
     /// Receives the next message as a slice that is lent until the next call; see [`Receiver::recv_ref`].
@@ -301,7 +325,7 @@ impl Session {
     ///
     /// As [`Receiver::recv`].
     pub async fn recv_ref(&mut self) -> Result<Option<&[u8]>, ReceiveError> {
-        self.receiver.recv_ref().await
+        self.receiving().recv_ref().await
     }
 
     /// Receives the next message or event; see [`Receiver::recv_event`].
@@ -314,18 +338,18 @@ impl Session {
     ///
     /// As [`Receiver::recv`].
     pub async fn recv_event(&mut self) -> Result<Event, ReceiveError> {
-        self.receiver.recv_event().await
+        self.receiving().recv_event().await
     }
 
     /// Counts every message handed out so far as taken; see [`Receiver::acknowledge`].
     pub fn acknowledge(&mut self) {
-        self.receiver.acknowledge();
+        self.link.acknowledge();
     }
 
     /// The code and the reason with which the peer ended its direction; see [`Receiver::peer_end`].
     #[must_use]
     pub fn peer_end(&self) -> Option<Ended> {
-        self.receiver.peer_end()
+        self.link.peer_end()
     }
 
     /// Ends our direction; receiving goes on; see [`Sender::finish`].
@@ -338,7 +362,7 @@ impl Session {
     ///
     /// As [`Sender::finish`].
     pub async fn finish(&mut self) -> Result<(), SendError> {
-        self.sender.finish().await
+        self.sending().finish(Code::NONE, "").await
     }
 
     /// Ends our direction with a code and a reason; see [`Sender::finish_with`].
@@ -351,7 +375,7 @@ impl Session {
     ///
     /// As [`Sender::finish`].
     pub async fn finish_with(&mut self, code: Code, reason: &str) -> Result<(), SendError> {
-        self.sender.finish_with(code, reason).await
+        self.sending().finish(code, reason).await
     }
 
     /// Announces to both applications that this session will end within this time; see [`Sender::drain`].
@@ -364,7 +388,7 @@ impl Session {
     ///
     /// As [`Sender::drain`].
     pub async fn drain(&mut self, within: Duration) -> Result<(), SendError> {
-        self.sender.drain(within).await
+        self.sending().drain(within).await
     }
 
     /// Replaces our sending key now; see [`Sender::rekey_now`].
@@ -377,7 +401,7 @@ impl Session {
     ///
     /// As [`Sender::rekey_now`].
     pub async fn rekey_now(&mut self) -> Result<(), SendError> {
-        self.sender.rekey_now().await
+        self.sending().rekey_now().await
     }
 
     /// Asks the peer for a sign of life; see [`Sender::ping`].
@@ -390,19 +414,19 @@ impl Session {
     ///
     /// As [`Sender::ping`].
     pub async fn ping(&mut self) -> Result<(), SendError> {
-        self.sender.ping().await
+        self.sending().ping().await
     }
 
     /// The last measured time of a round trip, if there was one.
     #[must_use]
     pub fn round_trip(&self) -> Option<Duration> {
-        self.sender.round_trip()
+        self.link.round_trip()
     }
 
     /// How old the session may still get, if its age is limited.
     #[must_use]
     pub fn remaining_age(&self) -> Option<Duration> {
-        let fixed = &self.sender.link.fixed;
+        let fixed = &self.link.fixed;
         let end = fixed.born.checked_add(fixed.limits().age?)?;
         Some(end.saturating_duration_since(link::now()))
     }
@@ -416,7 +440,7 @@ impl Session {
     ///
     /// Call it again: the end goes on where it was. Dropped without that, nothing looks like an end.
     pub async fn close(&mut self) -> Outcome {
-        let link = Arc::clone(&self.sender.link);
+        let link = &self.link;
         link.closed(wakers::Side::Sender);
         // What was handed out and never acknowledged is not taken either.
         let received = link.incoming().path.received();
@@ -424,7 +448,7 @@ impl Session {
             link.stop_taking();
         }
         link.closed(wakers::Side::Receiver);
-        self.sender.close().await
+        self.sending().close().await
     }
 
     /// Waits until the session is over, and ends nothing by itself; see [`Sender::wait_outcome`].
@@ -435,7 +459,7 @@ impl Session {
     ///
     /// As [`Sender::wait_outcome`].
     pub async fn wait_outcome(&mut self) -> Outcome {
-        self.sender.wait_outcome().await
+        self.sending().wait_outcome().await
     }
 
     /// Ends the session at once with a code and a reason that the peer sees.
@@ -444,7 +468,7 @@ impl Session {
     ///
     /// Polled once, the session is aborted.
     pub async fn abort(&mut self, code: Code, reason: &str) -> Outcome {
-        self.sender.abort(code, reason).await
+        self.sending().abort(code, reason).await
     }
 
     /// Runs a future and keeps the session alive meanwhile: answers, keepalive, deadlines.
@@ -453,19 +477,19 @@ impl Session {
     ///
     /// As the future's.
     pub async fn attend<F: Future>(&mut self, future: F) -> F::Output {
-        self.receiver.attend(future).await
+        self.receiving().attend(future).await
     }
 
     /// Whom we talk to, and what both agreed on.
     #[must_use]
     pub fn peer(&self) -> &Peer {
-        self.sender.peer()
+        &self.link.fixed.peer
     }
 
     /// How the session ended, once that is known.
     #[must_use]
     pub fn outcome(&self) -> Option<&Outcome> {
-        self.sender.outcome()
+        self.link.outcome()
     }
 }
 

@@ -16,14 +16,14 @@ async fn bytes_cross_both_ways_and_shutdown_is_an_end() {
         tasks.push(tokio::spawn(async move {
             let (mut reader, mut writer) = tokio::io::split(session.into_stream());
             let writing = async {
-                for size in [0, 1, 4_095, 4_096, 32_749, 32_750, 1_000_000] {
+                for size in [0, 1, 4_095, 4_096, 32_768, 32_769, 1_000_000] {
                     writer.write_all(&pattern(size, 3)).await.unwrap();
                 }
                 writer.shutdown().await.unwrap();
             };
             let mut all = Vec::new();
             let ((), read) = tokio::join!(writing, reader.read_to_end(&mut all));
-            let expected: Vec<u8> = [0, 1, 4_095, 4_096, 32_749, 32_750, 1_000_000]
+            let expected: Vec<u8> = [0, 1, 4_095, 4_096, 32_768, 32_769, 1_000_000]
                 .into_iter()
                 .flat_map(|size| pattern(size, 3))
                 .collect();

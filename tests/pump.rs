@@ -39,7 +39,7 @@ async fn messages_of_every_size_share_the_room_and_keep_their_order() {
     let pump = tokio::spawn(pump);
     // Below and above a record, what one write gathers, and what is alone in it.
     let sizes = [
-        1, 4_095, 4_096, 32_750, 70_000, 253_000, 255_000, 262_144, 700_000,
+        1, 4_095, 4_096, 32_769, 70_000, 253_000, 255_000, 262_144, 700_000,
     ];
     let tasks = 6_u8;
     for task in 0..tasks {

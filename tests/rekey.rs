@@ -92,7 +92,7 @@ async fn a_key_is_replaced_after_its_bytes_within_a_large_message_too() {
     ours.finish().await.unwrap();
     let (epochs, messages) = epochs(&mut raw).await;
     assert_eq!(messages, 1);
-    // Four records of up to 32,749 bytes, and the REKEY.
+    // Four records of up to 32,768 bytes, and the REKEY.
     assert!(epochs.len() >= 8, "{epochs:?}");
     assert!(epochs.iter().all(|records| *records <= 5), "{epochs:?}");
 }

@@ -21,7 +21,7 @@ use crate::{
 /// Our sending key, and the peer's.
 const KEYS: [[u8; 32]; 2] = [[0x17; 32], [0x28; 32]];
 /// Bytes of plaintext that a sender of ours puts into one record (spec: T-9).
-const MOST_SENT: usize = 32_750;
+const MOST_SENT: usize = 32_769;
 
 /// What a known session runs on: one byte, its low bit the suite, the next the provider.
 #[derive(Debug, Clone, Copy)]

@@ -55,7 +55,9 @@ impl Clock {
     pub(super) fn wait(&mut self, now: Instant) {
         let since = match (self.waiting, self.idle) {
             (Some(Waiting { since, looked }), Some(idle))
-                if looked.checked_add(three_quarters(idle)).is_none_or(|until| now < until) =>
+                if looked
+                    .checked_add(three_quarters(idle))
+                    .is_none_or(|until| now < until) =>
             {
                 since
             }

@@ -2,17 +2,30 @@
 
 use crate::{
     noise::{BadRecord, Sealer, TAG},
-    wire::{HEADER, Kind, OVERHEAD},
+    wire::{GATHERED, HEADER, Kind, OVERHEAD},
 };
 
 /// Bytes from `start` to `end` are sealed and wait to be written; the open batch's body stands
 /// behind a header's room at `end`. The vector keeps its full length, so that nothing is zeroed twice.
-#[derive(Default)]
 pub(super) struct Outgoing {
     bytes: Vec<u8>,
     start: usize,
     end: usize,
     batch: usize,
+    /// What is gathered for one write: as much as the transport takes at once, so that no rest must be moved.
+    most: usize,
+}
+
+impl Default for Outgoing {
+    fn default() -> Self {
+        Self {
+            bytes: Vec::new(),
+            start: 0,
+            end: 0,
+            batch: 0,
+            most: GATHERED,
+        }
+    }
 }
 
 /// First size of the buffer.
@@ -32,7 +45,18 @@ impl Outgoing {
         self.batch
     }
 
+    /// Whether so many bytes more are for a later write.
+    pub(super) fn is_full(&self, more: usize) -> bool {
+        let pending = self.pending_length();
+        pending > 0 && pending.saturating_add(more) > self.most
+    }
+
     pub(super) fn consume(&mut self, written: usize) {
+        self.most = if written < self.pending_length() {
+            written.max(GATHERED / 2)
+        } else {
+            self.most.saturating_add(self.most / 8).min(GATHERED)
+        };
         self.start = self.start.saturating_add(written).min(self.end);
         if self.start == self.end && self.batch == 0 {
             (self.start, self.end) = (0, 0);

@@ -197,6 +197,9 @@ impl ReceivePath {
         if matches!(self.assembly, Assembly::Keeping(_)) {
             return self.open_behind(length, facts, now).map(|()| true);
         }
+        if self.foresees_piece(length) {
+            return self.open_first(length, facts, now).map(|()| true);
+        }
         let mut record = self.input.split_to(length);
         self.opener
             .open(&mut record)
@@ -389,6 +392,11 @@ impl ReceivePath {
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.judge.end().is_some() && self.is_empty()
+    }
+
+    /// Whether nothing has ended it, on either side: more messages may come.
+    pub(crate) fn is_open(&self) -> bool {
+        self.failure.is_none() && self.judge.end().is_none() && !self.is_stopped()
     }
 
     /// Whole messages that arrived.

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     noise::{BadRecord, Sealer},
-    wire::{self, Code, Frame, GATHERED, Kind, Params, RECORD_SENT},
+    wire::{self, Code, Frame, Kind, Params, RECORD_SENT},
 };
 
 /// From this size a message goes out in records of its own, sealed from the caller's slice.
@@ -152,13 +152,13 @@ impl SendPath {
             *progress = Progress::default();
         }
         loop {
-            if self.out.pending_length() >= GATHERED {
+            let records = message.len().div_ceil(BODY);
+            let size = message.len().div_ceil(records.max(1));
+            if self.out.is_full(size) {
                 return Ok(Offered::Full);
             }
             self.withdraw_other(progress.ticket, now)?;
             let rest = message.get(progress.done..).unwrap_or_default();
-            let records = message.len().div_ceil(BODY);
-            let size = message.len().div_ceil(records.max(1));
             if rest.len() <= size {
                 self.seal_bare(rest, Kind::Message, now)?;
                 return Ok(Offered::Whole);
@@ -220,7 +220,7 @@ impl SendPath {
         let (head, width) = wire::short_message_head(message.len());
         let length = width.saturating_add(message.len());
         if self.out.batch_length().saturating_add(length) > BODY {
-            if self.out.pending_length() >= GATHERED {
+            if self.out.is_full(self.out.batch_length()) {
                 return Ok(Offered::Full);
             }
             self.seal_batch(now)?;

@@ -134,7 +134,7 @@ fn messages_of_every_edge_cross_whole_and_in_order() {
         now,
     } = pair();
     let sizes = [
-        0, 1, 127, 128, 4_095, 4_096, 4_097, 32_748, 32_749, 32_750, 65_498, 65_499, 200_000,
+        0, 1, 127, 128, 4_095, 4_096, 4_097, 32_767, 32_768, 32_769, 65_498, 65_499, 200_000,
     ];
     for size in sizes {
         let message: Vec<u8> = (0..size)

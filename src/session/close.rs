@@ -239,6 +239,16 @@ impl Link {
     }
 }
 
+/// A session that goes without having been split goes as both its halves would.
+impl Drop for Link {
+    fn drop(&mut self) {
+        if !self.is_split() {
+            self.sender_dropped();
+            self.receiver_dropped();
+        }
+    }
+}
+
 impl Link {
     pub(super) fn stop_taking(&self) {
         let mut incoming = self.incoming();

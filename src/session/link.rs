@@ -12,9 +12,10 @@ mod tests;
 mod told;
 mod writing;
 
-pub(super) use reading::ENOUGH;
+pub(super) use self::{held::Alone, reading::ENOUGH};
 
 use core::{
+    ops::Deref,
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
     task::Poll,
 };
@@ -36,8 +37,8 @@ use super::{
 };
 use crate::{
     proto::{
-        self, Cause, Channel, Config, Limits, Notices, Outcome, Peer, ReceivePath, SendPath,
-        SharedFacts,
+        self, Cause, Channel, Config, Limits, Notices, Offered, Outcome, Peer, Progress,
+        ReceivePath, SendError, SendPath, SharedFacts,
     },
     wire::{self, Code},
 };
@@ -50,6 +51,11 @@ const READ_COLD: usize = 2_048;
 pub(super) struct Link {
     outgoing: Mutex<Outgoing>,
     incoming: Mutex<Incoming>,
+    common: Common,
+}
+
+/// What both sides use at once, whoever holds them.
+pub(super) struct Common {
     mail: Mutex<Mail>,
     mail_waits: AtomicBool,
     /// What the send path has said, for whoever judges the peer.
@@ -156,6 +162,15 @@ impl Fixed {
     }
 }
 
+impl Deref for Link {
+    type Target = Common;
+
+    #[inline]
+    fn deref(&self) -> &Common {
+        &self.common
+    }
+}
+
 impl Link {
     pub(super) fn new(
         channel: Channel,
@@ -175,11 +190,6 @@ impl Link {
             *receive.input() = BytesMut::from(input.as_slice());
         }
         Self {
-            mail: Mutex::new(Mail {
-                notices: None,
-                abort: None,
-                life: Life::default(),
-            }),
             outgoing: Mutex::new(Outgoing {
                 path: send,
                 writer: Some(transport.writer),
@@ -194,23 +204,36 @@ impl Link {
                 read_size: READ_FIRST,
                 used: now,
             }),
-            mail_waits: AtomicBool::new(false),
-            facts,
-            told: Told::default(),
-            handed: AtomicU64::new(0),
-            missed: Missed::default(),
-            wakers: Wakers::new(),
-            flags: Flags::default(),
-            outcome: OnceLock::new(),
-            closing: Mutex::new(Closing::default()),
-            fixed: Fixed {
-                peer,
-                config: config.clone(),
-                born: now,
+            common: Common {
+                mail: Mutex::new(Mail {
+                    notices: None,
+                    abort: None,
+                    life: Life::default(),
+                }),
+                mail_waits: AtomicBool::new(false),
+                facts,
+                told: Told::default(),
+                handed: AtomicU64::new(0),
+                missed: Missed::default(),
+                wakers: Wakers::new(),
+                flags: Flags::default(),
+                outcome: OnceLock::new(),
+                closing: Mutex::new(Closing::default()),
+                fixed: Fixed {
+                    peer,
+                    config: config.clone(),
+                    born: now,
+                },
             },
         }
     }
 
+    pub(super) fn outgoing_clock(&self) -> Instant {
+        self.outgoing().now
+    }
+}
+
+impl Common {
     /// The receiving half has a batch and may hand out its messages with [`Link::hand_quickly`], as long
     /// as they are only counted and the session is not split: then nobody else looks in between.
     pub(super) fn start_handing(&self, incoming: &Incoming) {
@@ -246,10 +269,6 @@ impl Link {
 
     pub(super) fn closing(&self) -> MutexGuard<'_, Closing> {
         lock(&self.closing)
-    }
-
-    pub(super) fn outgoing_clock(&self) -> Instant {
-        self.outgoing().now
     }
 
     pub(super) fn outcome(&self) -> Option<&Outcome> {
@@ -355,6 +374,16 @@ impl Link {
 }
 
 impl Outgoing {
+    #[inline]
+    pub(super) fn offer(
+        &mut self,
+        message: &[u8],
+        progress: &mut Progress,
+    ) -> Result<Offered, SendError> {
+        let now = self.now;
+        self.path.offer(message, progress, now)
+    }
+
     /// Whether the transport has taken and flushed everything.
     pub(super) fn is_flushed(&self) -> bool {
         self.path.pending().is_empty() && !self.unflushed

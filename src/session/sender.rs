@@ -1,22 +1,11 @@
 //! The sending half of a session.
 
-use core::{
-    fmt,
-    future::{Future, poll_fn},
-    task::{Context, Poll},
-    time::Duration,
-};
-use std::{sync::Arc, time::Instant};
+use core::{fmt, future::Future, task::Context, task::Poll, time::Duration};
+use std::sync::Arc;
 
-use tokio::task::coop;
-
-use super::{
-    link::{Link, now},
-    timer::Timer,
-    wakers::Side,
-};
+use super::{link::Link, sending::Sending, timer::Timer};
 use crate::{
-    proto::{Cause, Offered, Outcome, Peer, Progress, SendError},
+    proto::{Outcome, Peer, SendError},
     wire::Code,
 };
 
@@ -29,11 +18,12 @@ pub struct Sender {
 }
 
 impl Sender {
-    pub(super) fn new(link: Arc<Link>) -> Self {
-        Self {
-            link,
-            timer: Timer::default(),
-        }
+    pub(super) fn new(link: Arc<Link>, timer: Timer) -> Self {
+        Self { link, timer }
+    }
+
+    fn sending(&mut self) -> Sending<'_, &Link> {
+        Sending::new(&self.link, &mut self.timer)
     }
 
     /// Sends a whole message and waits until the transport has taken it.
@@ -48,8 +38,7 @@ impl Sender {
     /// Dropped, the message is sent whole or not at all: a small one is sent if this future was polled
     /// once with room for it, a large one that was under way is withdrawn.
     pub async fn send(&mut self, message: &[u8]) -> Result<(), SendError> {
-        self.feed(message).await?;
-        self.flush().await
+        self.sending().send(message).await
     }
 
     /// Takes over a whole message, to be sent together with others; waits only for room.
@@ -64,52 +53,12 @@ impl Sender {
     ///
     /// As [`Sender::send`].
     pub async fn feed(&mut self, message: &[u8]) -> Result<(), SendError> {
-        let mut progress = Progress::default();
-        match self.link.offer(message, &mut progress) {
-            Ok(Offered::Whole) => Ok(()),
-            Err(error) => Err(self.link.refine(error)),
-            Ok(Offered::Full) => self.feed_rest(message, progress).await,
-        }
-    }
-
-    async fn feed_rest(&mut self, message: &[u8], mut progress: Progress) -> Result<(), SendError> {
-        let Self { link, timer } = self;
-        let mut guard = Withdraw { link, armed: true };
-        let fed = poll_fn(|cx| {
-            let fed = link.poll_feed(cx, timer, message, &mut progress);
-            guard.armed = fed.is_pending();
-            fed
-        });
-        fed.await
-    }
-
-    pub(super) fn poll_feed(
-        &mut self,
-        cx: &mut Context<'_>,
-        message: &[u8],
-        progress: &mut Progress,
-    ) -> Poll<Result<(), SendError>> {
-        let Self { link, timer } = self;
-        link.poll_feed(cx, timer, message, progress)
-    }
-
-    pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        let Self { link, timer } = self;
-        link.poll_flush(cx, timer)
-    }
-
-    pub(super) fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        let finished = self.link.outgoing().path.finish(Code::NONE, "", now());
-        if let Err(error) = finished {
-            return Poll::Ready(Err(self.link.refine(error)));
-        }
-        self.poll_flush(cx)
+        self.sending().feed(message).await
     }
 
     /// Sends what other tasks have left; ready with the outcome once the session is over.
     pub(super) fn poll_pumped(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
-        let Self { link, timer } = self;
-        link.poll_end(cx, Side::Sender, timer)
+        self.sending().poll_end(cx)
     }
 
     /// Messages taken, and why no more will be, if that is known.
@@ -135,8 +84,7 @@ impl Sender {
     ///
     /// Nothing is lost: what was fed leaves with whatever future of the session is polled next.
     pub async fn flush(&mut self) -> Result<(), SendError> {
-        let Self { link, timer } = self;
-        poll_fn(|cx| link.poll_flush(cx, timer)).await
+        self.sending().flush().await
     }
 
     /// Sends a message and waits until the peer's application has taken it.
@@ -152,9 +100,7 @@ impl Sender {
     ///
     /// As [`Sender::send`]; the receipt still counts in [`Sender::taken_count`].
     pub async fn send_confirmed(&mut self, message: &[u8]) -> Result<(), SendError> {
-        self.feed(message).await?;
-        let position = self.sent_count();
-        self.wait_taken(position).await
+        self.sending().send_confirmed(message).await
     }
 
     /// Waits until the peer's application has taken so many of our messages, counted from the first.
@@ -167,14 +113,13 @@ impl Sender {
     ///
     /// Nothing is lost.
     pub async fn wait_taken(&mut self, count: u64) -> Result<(), SendError> {
-        let Self { link, timer } = self;
-        poll_fn(|cx| link.poll_taken(cx, timer, count)).await
+        self.sending().wait_taken(count).await
     }
 
     /// Messages sent so far.
     #[must_use]
     pub fn sent_count(&self) -> u64 {
-        self.link.outgoing().path.sent_count()
+        self.link.sent_count()
     }
 
     /// Messages that the peer's application has taken, as far as it has said so.
@@ -182,7 +127,7 @@ impl Sender {
     /// These are safe to forget; the others may be sent again in another session.
     #[must_use]
     pub fn taken_count(&self) -> u64 {
-        self.link.outgoing().path.taken_count()
+        self.link.taken_count()
     }
 
     /// Ends our direction: the peer's `recv` returns `None` once it has taken everything.
@@ -197,7 +142,7 @@ impl Sender {
     ///
     /// Polled once, our direction is ended, whether or not this future is polled again.
     pub async fn finish(&mut self) -> Result<(), SendError> {
-        self.finish_with(Code::NONE, "").await
+        self.sending().finish(Code::NONE, "").await
     }
 
     /// Ends our direction with a code and a reason of at most 256 bytes.
@@ -210,9 +155,7 @@ impl Sender {
     ///
     /// As [`Sender::finish`].
     pub async fn finish_with(&mut self, code: Code, reason: &str) -> Result<(), SendError> {
-        let finished = self.link.outgoing().path.finish(code, reason, now());
-        finished.map_err(|error| self.link.refine(error))?;
-        self.flush().await
+        self.sending().finish(code, reason).await
     }
 
     /// Announces to both applications that this session will end within this time.
@@ -225,9 +168,7 @@ impl Sender {
     ///
     /// Polled once, the announcement leaves, whether or not this future is polled again.
     pub async fn drain(&mut self, within: Duration) -> Result<(), SendError> {
-        self.link.still_open()?;
-        self.link.drain(within, now())?;
-        self.flush().await
+        self.sending().drain(within).await
     }
 
     /// Replaces our sending key now. Keys are also replaced by themselves.
@@ -240,16 +181,13 @@ impl Sender {
     ///
     /// Polled once, the key is replaced, whether or not this future is polled again.
     pub async fn rekey_now(&mut self) -> Result<(), SendError> {
-        self.link.still_open()?;
-        let rekeyed = self.link.outgoing().path.rekey_now(now());
-        rekeyed.map_err(|error| self.link.refine(error))?;
-        self.flush().await
+        self.sending().rekey_now().await
     }
 
     /// The last measured time of a round trip, if there was one.
     #[must_use]
     pub fn round_trip(&self) -> Option<Duration> {
-        self.link.outgoing().path.round_trip()
+        self.link.round_trip()
     }
 
     /// Measures a round trip with the next answer of the peer; see [`Sender::round_trip`].
@@ -264,10 +202,7 @@ impl Sender {
     ///
     /// Polled once, the question leaves.
     pub async fn ping(&mut self) -> Result<(), SendError> {
-        self.link.still_open()?;
-        let pinged = self.link.outgoing().path.ping(now());
-        pinged.map_err(|error| self.link.refine(error))?;
-        self.flush().await
+        self.sending().ping().await
     }
 
     /// Ends our direction and waits for the end of the whole session.
@@ -278,10 +213,7 @@ impl Sender {
     ///
     /// Call it again: the end goes on where it was.
     pub async fn close(&mut self) -> Outcome {
-        let Self { link, timer } = self;
-        let _over = link.outgoing().path.finish(Code::NONE, "", now());
-        link.closed(Side::Sender);
-        poll_fn(|cx| link.poll_end(cx, Side::Sender, timer)).await
+        self.sending().close().await
     }
 
     /// Waits until the session is over, whoever ends it, and says how it ended. Ends nothing by itself.
@@ -293,8 +225,7 @@ impl Sender {
     ///
     /// Nothing is lost.
     pub async fn wait_outcome(&mut self) -> Outcome {
-        let Self { link, timer } = self;
-        poll_fn(|cx| link.poll_end(cx, Side::Sender, timer)).await
+        self.sending().wait_outcome().await
     }
 
     /// Ends the session at once, in both directions, with a code and a reason that the peer sees.
@@ -303,9 +234,7 @@ impl Sender {
     ///
     /// Polled once, the session is aborted.
     pub async fn abort(&mut self, code: Code, reason: &str) -> Outcome {
-        let Self { link, timer } = self;
-        link.abort(code, reason);
-        poll_fn(|cx| link.poll_end(cx, Side::Sender, timer)).await
+        self.sending().abort(code, reason).await
     }
 
     /// Runs a future and keeps the session alive meanwhile: answers, keepalive, deadlines.
@@ -314,8 +243,7 @@ impl Sender {
     ///
     /// As the future's.
     pub async fn attend<F: Future>(&mut self, future: F) -> F::Output {
-        let Self { link, timer } = self;
-        link.attend(Side::Sender, timer, future).await
+        self.sending().attend(future).await
     }
 
     /// Whom we talk to.
@@ -328,165 +256,6 @@ impl Sender {
     #[must_use]
     pub fn outcome(&self) -> Option<&Outcome> {
         self.link.outcome()
-    }
-}
-
-/// Withdraws a message in its middle when its future is dropped.
-struct Withdraw<'a> {
-    link: &'a Link,
-    armed: bool,
-}
-
-impl Drop for Withdraw<'_> {
-    fn drop(&mut self) {
-        if self.armed {
-            let mut outgoing = self.link.outgoing();
-            let now = outgoing.now;
-            outgoing.path.withdraw(now);
-        }
-    }
-}
-
-impl Link {
-    fn poll_feed(
-        &self,
-        cx: &mut Context<'_>,
-        timer: &mut Timer,
-        message: &[u8],
-        progress: &mut Progress,
-    ) -> Poll<Result<(), SendError>> {
-        match self.offer(message, progress) {
-            Ok(Offered::Whole) => Poll::Ready(Ok(())),
-            Err(error) => Poll::Ready(Err(self.refine(error))),
-            Ok(Offered::Full) => self.poll_room(cx, timer),
-        }
-    }
-
-    #[inline]
-    fn offer(&self, message: &[u8], progress: &mut Progress) -> Result<Offered, SendError> {
-        let mut outgoing = self.outgoing();
-        let now = outgoing.now;
-        outgoing.path.offer(message, progress, now)
-    }
-
-    /// Whether something can still be said. Once there is an outcome, it cannot, however clean the end was.
-    fn still_open(&self) -> Result<(), SendError> {
-        match self.outcome() {
-            Some(outcome) => Err(SendError::Over(outcome.cause.clone())),
-            None => Ok(()),
-        }
-    }
-
-    /// The end that an application sees: our own age limit is one, although our END has been sent.
-    fn refine(&self, error: SendError) -> SendError {
-        match error {
-            SendError::Finished if self.life().expired => SendError::Over(Cause::Expired),
-            other => other,
-        }
-    }
-
-    /// Waits for room in the outgoing buffer; ready only with an error, else woken to offer again.
-    fn poll_room(&self, cx: &mut Context<'_>, timer: &mut Timer) -> Poll<Result<(), SendError>> {
-        let now = now();
-        let next = self.drive(Side::Sender, cx.waker(), now);
-        timer.set(next, cx);
-        if self.outgoing().path.pending().is_empty() {
-            cx.waker().wake_by_ref();
-        }
-        Poll::Pending
-    }
-
-    fn poll_flush(&self, cx: &mut Context<'_>, timer: &mut Timer) -> Poll<Result<(), SendError>> {
-        let now = now();
-        let mut outgoing = self.outgoing();
-        let written = self.write(&mut outgoing, now);
-        let over = outgoing.broken.as_deref().or(outgoing.path.silenced());
-        if let Some(cause) = over {
-            return Poll::Ready(Err(SendError::Over(cause.clone())));
-        }
-        drop(outgoing);
-        if written.is_ready() {
-            self.age(now);
-            return Poll::Ready(self.look_in(cx, now));
-        }
-        if !coop::has_budget_remaining() {
-            // The transport was not asked; nor would it be now.
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
-        }
-        let next = self.drive(Side::Sender, cx.waker(), now);
-        timer.set(next, cx);
-        if self.outgoing().is_flushed() {
-            return Poll::Ready(Ok(()));
-        }
-        Poll::Pending
-    }
-
-    /// Whoever only sends must hear it when the peer takes no more, and need not send into the void.
-    // spec: E-5, E-9
-    fn look_in(&self, cx: &Context<'_>, now: Instant) -> Result<(), SendError> {
-        if self.take_received() || !self.wakers.read.is_stirred() {
-            return Ok(());
-        }
-        self.drive_reading(Side::Sender, cx.waker(), now);
-        self.wakers.read.forget(Side::Sender);
-        self.serve(Side::Sender, cx.waker(), now);
-        let failure = self
-            .try_incoming(Side::Sender)
-            .and_then(|incoming| incoming.path.failure().cloned());
-        match failure {
-            // Behind our END nothing is sent any more: the outcome tells the rest.
-            Some(cause) if self.outgoing().path.ended().is_none() => Err(SendError::Over(cause)),
-            _ => Ok(()),
-        }
-    }
-
-    fn poll_taken(
-        &self,
-        cx: &mut Context<'_>,
-        timer: &mut Timer,
-        count: u64,
-    ) -> Poll<Result<(), SendError>> {
-        let now = now();
-        if let Some(result) = self.taken(count) {
-            return Poll::Ready(result);
-        }
-        let asked = self.outgoing().path.request_receipt(now);
-        if let Err(error) = asked {
-            return Poll::Ready(Err(error));
-        }
-        let next = self.drive(Side::Sender, cx.waker(), now);
-        timer.set(next, cx);
-        if let Some(result) = self.taken(count) {
-            return Poll::Ready(result);
-        }
-        let blocked = self
-            .try_incoming(Side::Sender)
-            .is_some_and(|incoming| incoming.path.is_blocked());
-        if blocked && !self.is_split() {
-            return Poll::Ready(Err(SendError::MustReceive));
-        }
-        Poll::Pending
-    }
-
-    fn taken(&self, count: u64) -> Option<Result<(), SendError>> {
-        {
-            let outgoing = self.outgoing();
-            let taken = outgoing.path.taken_count();
-            if taken >= count {
-                return Some(Ok(()));
-            }
-            if outgoing.path.is_stopped() {
-                let sent = outgoing.path.sent_count();
-                return Some(Err(SendError::Stopped { taken, sent }));
-            }
-            if let Some(cause) = &outgoing.broken {
-                return Some(Err(SendError::Over(Cause::clone(cause))));
-            }
-        }
-        let incoming = self.try_incoming(Side::Sender)?;
-        let cause = incoming.path.failure()?;
-        Some(Err(SendError::Over(cause.clone())))
     }
 }
 

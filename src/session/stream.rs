@@ -14,7 +14,7 @@ use super::Session;
 use crate::proto::{Outcome, Peer, Progress, ReceiveError, SendError};
 
 /// The largest message that one write makes: what fits into one record.
-const WRITE_MOST: usize = 32_749;
+const WRITE_MOST: usize = 32_768;
 
 /// A session as `AsyncRead + AsyncWrite`: HTTP, gRPC or anything else runs over it.
 ///
@@ -92,20 +92,20 @@ impl AsyncRead for ByteStream {
     ) -> Poll<io::Result<()>> {
         let Self { session, rest } = self.get_mut();
         while rest.is_empty() {
-            match ready!(session.receiver.poll_recv_uncounted(cx)) {
+            match ready!(session.receiving().poll_recv_uncounted(cx)) {
                 Ok(Some(message)) => *rest = message,
                 Ok(None) => return Poll::Ready(Ok(())),
                 Err(error) => return Poll::Ready(Err(reading(error))),
             }
             if rest.is_empty() {
-                session.receiver.count_handed_out();
+                session.link.count_handed_out();
             }
         }
         let length = rest.len().min(buffer.remaining());
         buffer.put_slice(rest.get(..length).unwrap_or_default());
         rest.advance(length);
         if rest.is_empty() {
-            session.receiver.count_handed_out();
+            session.link.count_handed_out();
         }
         Poll::Ready(Ok(()))
     }
@@ -126,18 +126,18 @@ impl AsyncWrite for ByteStream {
         }
         // A message of one record is taken over whole or not at all, so no progress need be kept.
         let mut progress = Progress::default();
-        let fed = ready!(session.sender.poll_feed(cx, message, &mut progress));
+        let fed = ready!(session.sending().poll_feed(cx, message, &mut progress));
         Poll::Ready(fed.map(|()| length).map_err(writing))
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let session = &mut self.get_mut().session;
-        session.sender.poll_flush(cx).map_err(writing)
+        session.sending().poll_flush(cx).map_err(writing)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let session = &mut self.get_mut().session;
-        session.sender.poll_finish(cx).map_err(writing)
+        session.sending().poll_finish(cx).map_err(writing)
     }
 }
 

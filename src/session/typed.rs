@@ -169,11 +169,11 @@ where
     }
 
     fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Rx>, TypedReceiveError>> {
-        let Some(message) = ready!(self.session.receiver.poll_recv_uncounted(cx))? else {
+        let Some(message) = ready!(self.session.receiving().poll_recv_uncounted(cx))? else {
             return Poll::Ready(Ok(None));
         };
         let value = self.codec.decode(&message)?;
-        self.session.receiver.count_handed_out();
+        self.session.link.count_handed_out();
         Poll::Ready(Ok(Some(value)))
     }
 
@@ -182,7 +182,11 @@ where
         let Some(progress) = &mut self.waiting else {
             return Poll::Ready(Ok(()));
         };
-        let fed = ready!(self.session.sender.poll_feed(cx, &self.message, progress));
+        let fed = ready!(
+            self.session
+                .sending()
+                .poll_feed(cx, &self.message, progress)
+        );
         self.waiting = None;
         Poll::Ready(fed)
     }
@@ -272,7 +276,7 @@ where
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         let this = self.get_mut();
         ready!(this.poll_waiting(cx))?;
-        this.session.sender.poll_flush(cx).map_err(Into::into)
+        this.session.sending().poll_flush(cx).map_err(Into::into)
     }
 
     /// Flushes and ends our direction; the outcome is [`Typed::close`]'s.
@@ -280,7 +284,7 @@ where
         ready!(self.as_mut().poll_flush(cx))?;
         self.get_mut()
             .session
-            .sender
+            .sending()
             .poll_finish(cx)
             .map_err(Into::into)
     }

@@ -2,8 +2,8 @@
 
 use core::time::Duration;
 
-/// Plaintext of a record that we send: 32 KiB on the wire but for a page's worth of header and tag (spec: T-9).
-pub(crate) const RECORD_SENT: usize = 32_750;
+/// Plaintext of a record that we send: 32 KiB and the kind (spec: T-9).
+pub(crate) const RECORD_SENT: usize = 32_769;
 /// Plaintext of a record that we accept: what `u16` leaves beside the tag (spec: T-1).
 pub(crate) const RECORD_ACCEPTED: usize = 65_519;
 /// Plaintext of a record until we are established (spec: H-18).

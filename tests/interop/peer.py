@@ -46,7 +46,7 @@ LIMITS = {"number": 2**63 - 1, "bytes": 2**63 - 1, "code": 2**32 - 1, "text": 25
 COUNTS, ONCE, COSTLY = {RECEIPT, STOP, FINAL}, {DRAIN, STOP}, {PING, REKEY, DRAIN, ASK}  # [T-18] [E-4] [L-1]
 AFTER_END = COUNTS | {PING, PONG, REKEY, PADDING, ABORT}  # [E-3]
 REFUSED, NO_COMMON, VIOLATION, TOO_LARGE, TIMEOUT, INTERNAL = 1, 2, 3, 4, 5, 9  # codes [T-21]
-BODY, HELD = 32_749, 256 * 1024  # [T-9], less the kind byte, and [L-6]
+BODY, HELD = 32_768, 256 * 1024  # [T-9], less the kind byte, and [L-6]
 DEFAULTS = {"secret": "", "suites": [1, 2, 3, 4], "patterns": [0, 1, 16, 17], "remote": "", "accept": None, "psk": "",
             "context": "", "protocols": [], "max_message": 16_777_216, "idle_ms": 0, "handshake_ms": 10_000,
             "end_ms": 10_000, "stall_ms": 30_000, "app": "echo"}

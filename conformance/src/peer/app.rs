@@ -8,7 +8,7 @@ use std::time::Instant;
 /// Messages up to this size travel as frames.
 const SMALL: usize = 1024;
 /// The body of a record of the size that T-9 recommends.
-const BODY: usize = 32_749;
+const BODY: usize = 32_768;
 const LARGEST_BODY: usize = 65_518;
 
 impl Peer {

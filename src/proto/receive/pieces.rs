@@ -11,6 +11,9 @@ use crate::{
     wire::{self, Kind, UNTAKEN, Violation},
 };
 
+/// A record that is no longer is never foreseen to be a first piece.
+const FIRST_PIECE: usize = 8 * 1024;
+
 /// A message in pieces.
 #[derive(Debug)]
 pub(super) enum Assembly {
@@ -43,7 +46,10 @@ impl Kept {
     fn room(&mut self, more: usize, most: usize) -> &mut [u8] {
         let needed = self.filled.saturating_add(more);
         if needed > self.bytes.len() {
-            self.bytes.truncate(self.filled);
+            if needed > self.bytes.capacity() {
+                // Only what is filled need be moved.
+                self.bytes.truncate(self.filled);
+            }
             if needed > self.bytes.capacity() && needed > UNTAKEN {
                 let room = needed.max(self.bytes.capacity().saturating_mul(2).min(most));
                 let mut bytes = Vec::from(core::mem::take(&mut self.bytes));
@@ -115,6 +121,38 @@ impl ReceivePath {
             let length = message.len();
             self.keep(Item::Message(message), length);
         }
+        Ok(())
+    }
+
+    /// Whether this record is most likely the first piece of a message, and there is a buffer to open it into.
+    pub(super) fn foresees_piece(&self, length: usize) -> bool {
+        length > FIRST_PIECE && self.spare.is_unique() && self.counts.stopped.is_none()
+    }
+
+    /// Opens a record where the pieces behind it will stand, as it most likely is the first of them.
+    pub(super) fn open_first(
+        &mut self,
+        length: usize,
+        facts: &Facts,
+        now: Instant,
+    ) -> Result<(), Cause> {
+        let record = self.input.split_to(length);
+        let mut kept = Kept::reusing(core::mem::take(&mut self.spare));
+        let plaintext = kept.room(length.saturating_sub(TAG), self.most_kept());
+        self.opener
+            .open_into(&record, plaintext)
+            .map_err(|_bad| Cause::BadRecord)?;
+        self.opened(now);
+        let (body, kind) = wire::split_kind(plaintext).map_err(Cause::Violation)?;
+        let first = body.len();
+        if kind != Kind::Piece {
+            // Its bytes must not keep so large a buffer; nor is the next one foreseen.
+            return self.sort(BytesMut::from(&*plaintext), facts);
+        }
+        let judged = self.judge.piece(first).and_then(|()| self.fits(0, first));
+        judged.map_err(Cause::Violation)?;
+        kept.filled = first;
+        self.assembly = Assembly::Keeping(kept);
         Ok(())
     }
 

@@ -3,7 +3,9 @@
 use core::{sync::atomic::Ordering, time::Duration};
 use std::{task::Waker, time::Instant};
 
-use super::{Incoming, Link, Outgoing, READ_FIRST, Read, held::HeldIncoming, reading::TURN};
+use super::{
+    Common, Incoming, Link, Outgoing, READ_FIRST, Read, held::HeldIncoming, reading::TURN,
+};
 use crate::{
     proto::{Cause, SendError, TimeLimit},
     session::wakers::Side,
@@ -103,34 +105,6 @@ impl Link {
         }
         self.serve(side, waker, now);
         next.0
-    }
-
-    /// The next limit in time, if a session that is not split has nothing else to do before it waits.
-    pub(in crate::session) fn quiet(
-        &self,
-        incoming: &Incoming,
-        now: Instant,
-    ) -> Option<Option<Instant>> {
-        let ages = self.fixed.limits().age.is_some();
-        if ages || self.told.is_stalled() || self.mail_waits.load(Ordering::SeqCst) {
-            return None;
-        }
-        let outgoing = self.outgoing();
-        if outgoing.path.waiting() > 0 {
-            return None;
-        }
-        let ping_at = || incoming.path.ping_at();
-        let mut next = Next::default();
-        let passed = [
-            incoming.release_at(),
-            outgoing.release_at(),
-            incoming.path.look_at(),
-            incoming.path.idle_at(),
-            (!self.told.is_pinging()).then(ping_at).flatten(),
-        ]
-        .into_iter()
-        .any(|limit| next.passed(limit, now));
-        (!passed).then_some(next.0)
     }
 
     /// The limits of a peer that says nothing.
@@ -235,6 +209,36 @@ impl Link {
         self.mail_waits.store(true, Ordering::SeqCst);
         self.wakers.news.wake_all();
         Ok(())
+    }
+}
+
+impl Common {
+    /// The next limit in time, if a session that is not split has nothing else to do before it waits.
+    pub(in crate::session) fn quiet(
+        &self,
+        outgoing: &Outgoing,
+        incoming: &Incoming,
+        now: Instant,
+    ) -> Option<Option<Instant>> {
+        let ages = self.fixed.limits().age.is_some();
+        if ages || self.told.is_stalled() || self.mail_waits.load(Ordering::SeqCst) {
+            return None;
+        }
+        if outgoing.path.waiting() > 0 {
+            return None;
+        }
+        let ping_at = || incoming.path.ping_at();
+        let mut next = Next::default();
+        let passed = [
+            incoming.release_at(),
+            outgoing.release_at(),
+            incoming.path.look_at(),
+            incoming.path.idle_at(),
+            (!self.told.is_pinging()).then(ping_at).flatten(),
+        ]
+        .into_iter()
+        .any(|limit| next.passed(limit, now));
+        (!passed).then_some(next.0)
     }
 }
 

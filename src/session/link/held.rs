@@ -4,9 +4,9 @@ use core::{
     ops::{Deref, DerefMut},
     sync::atomic::{AtomicBool, Ordering},
 };
-use std::sync::MutexGuard;
+use std::sync::{MutexGuard, PoisonError};
 
-use super::{Incoming, Link, Outgoing, lock, try_lock};
+use super::{Common, Incoming, Link, Outgoing, lock, try_lock};
 use crate::session::wakers::Side;
 
 /// The sending side, held.
@@ -18,7 +18,7 @@ pub(in crate::session) struct Held<'a> {
 
 /// Whoever lets go of the sending side looks at the mail once more: the half that posted something while
 /// it was held could not take it along, and may wait already.
-struct LookAgain<'a>(&'a Link);
+struct LookAgain<'a>(&'a Common);
 
 /// The receiving side, held.
 pub(in crate::session) struct HeldIncoming<'a> {
@@ -29,7 +29,7 @@ pub(in crate::session) struct HeldIncoming<'a> {
 
 /// Whoever lets go of the receiving side wakes the half that meant to read and could not: it has
 /// registered nowhere, and nobody else may read for it.
-struct WakeMissed<'a>(&'a Link);
+struct WakeMissed<'a>(&'a Common);
 
 /// Which half could not look at the receiving side while it was held.
 #[derive(Default)]
@@ -52,7 +52,7 @@ impl Link {
     fn held<'a>(&'a self, guard: MutexGuard<'a, Outgoing>) -> Held<'a> {
         Held {
             guard,
-            _again: LookAgain(self),
+            _again: LookAgain(&self.common),
         }
     }
 
@@ -69,14 +69,47 @@ impl Link {
         guard.map(|guard| self.held_incoming(guard))
     }
 
-    /// Whoever looks at the receive path sees what was handed out without it.
     fn held_incoming<'a>(&'a self, mut guard: MutexGuard<'a, Incoming>) -> HeldIncoming<'a> {
-        let handed = self.handed.load(Ordering::Relaxed);
-        guard.path.handed_out(handed);
+        self.see_handed(&mut guard);
         HeldIncoming {
             guard,
-            _missed: WakeMissed(self),
+            _missed: WakeMissed(&self.common),
         }
+    }
+}
+
+impl Link {
+    /// Both sides, of a link that nobody else knows: without a lock.
+    #[inline]
+    pub(in crate::session) fn alone(&mut self) -> Alone<'_> {
+        let Self {
+            outgoing,
+            incoming,
+            common,
+        } = self;
+        let incoming = incoming.get_mut().unwrap_or_else(PoisonError::into_inner);
+        common.see_handed(incoming);
+        Alone {
+            outgoing: outgoing.get_mut().unwrap_or_else(PoisonError::into_inner),
+            incoming,
+            common,
+        }
+    }
+}
+
+/// What [`Link::alone`] gives.
+pub(in crate::session) struct Alone<'a> {
+    pub(in crate::session) outgoing: &'a mut Outgoing,
+    pub(in crate::session) incoming: &'a mut Incoming,
+    pub(in crate::session) common: &'a Common,
+}
+
+impl Common {
+    /// Whoever looks at the receive path sees what was handed out without it.
+    #[inline]
+    fn see_handed(&self, incoming: &mut Incoming) {
+        let handed = self.handed.load(Ordering::Relaxed);
+        incoming.path.handed_out(handed);
     }
 }
 

@@ -11,7 +11,7 @@ use std::{
 use bytes::BufMut;
 use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 
-use super::{Incoming, Link, READ_COLD, Read};
+use super::{Common, Incoming, READ_COLD, Read};
 use crate::proto::{Cause, Processed};
 
 /// Records opened in one poll before others get their turn.
@@ -21,7 +21,7 @@ pub(in crate::session) const ENOUGH: usize = 16 * 1024;
 /// The largest read into the input.
 const READ_MOST: usize = 256 * 1024;
 
-impl Link {
+impl Common {
     /// Reads and opens until there are messages, nothing more comes, or it is others' turn.
     ///
     /// Opens no more than `enough` bytes of messages, if there are so many: what is taken soon is still

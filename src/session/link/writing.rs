@@ -5,7 +5,7 @@ use std::{io, pin::Pin, task::Waker, time::Instant};
 
 use tokio::io::AsyncWrite;
 
-use super::{Link, Outgoing, lock};
+use super::{Common, Link, Outgoing, lock};
 use crate::{
     proto::{Cause, SendError},
     session::wakers::Side,
@@ -24,7 +24,9 @@ impl Link {
             }
         }
     }
+}
 
+impl Common {
     /// What the transport did not take is for whoever looks next: the half that left it may not be polled.
     // spec: L-5
     pub(in crate::session) fn take_over_write(&self) {
@@ -50,6 +52,23 @@ impl Link {
                 return written;
             }
         }
+    }
+
+    /// As [`Self::write`]; an error, if nothing can leave any more.
+    pub(in crate::session) fn flush_out(
+        &self,
+        outgoing: &mut Outgoing,
+        now: Instant,
+    ) -> Result<Poll<()>, SendError> {
+        let written = self.write(outgoing, now);
+        match outgoing.broken.as_deref().or(outgoing.path.silenced()) {
+            Some(cause) => Err(SendError::Over(cause.clone())),
+            None => Ok(written),
+        }
+    }
+
+    pub(in crate::session) fn has_mail(&self) -> bool {
+        self.mail_waits.load(Ordering::SeqCst)
     }
 
     fn fetch_mail(&self, outgoing: &mut Outgoing, now: Instant) {

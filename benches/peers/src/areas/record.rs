@@ -25,7 +25,7 @@ use crate::{
 };
 
 pub fn run(results: &mut Results, keys: &Arc<Keys>, plan: Plan) {
-    for size in [64, 1_024, 16 * 1024, 32 * 1024 - 19, 64 * 1024] {
+    for size in [64, 1_024, 16 * 1024, 32 * 1024, 64 * 1024] {
         let bytes = plan.amount(64 << 20, 16 << 20).min(size * 200_000);
         let times = bytes / size;
         let mut entries = vec![
