@@ -18,7 +18,7 @@ use tokio::{
 };
 
 /// Around every edge there is: a batch, a record of its own, several pieces, the largest record, 1 MiB.
-const SIZES: [usize; 14] = [
+const SIZES: [usize; 15] = [
     0,
     1,
     100,
