@@ -2,7 +2,8 @@
 //!
 //! Locks are short and never held across an await. Order: `incoming` before `outgoing`; whoever holds
 //! `outgoing` only tries `incoming`. The receiver only tries `outgoing`: what it wants said stands in the
-//! mail, and whoever lets go of `outgoing` looks there again.
+//! mail, and whoever lets go of `outgoing` looks there again. While a session is not split it owns its link
+//! alone, and what is done for each message takes no lock; see [`Link::alone`].
 
 mod driving;
 mod held;
@@ -292,7 +293,11 @@ impl Common {
     /// Whether the receiving half has read since this was asked last.
     pub(super) fn take_received(&self) -> bool {
         let received = &self.flags.received;
-        received.load(Ordering::Relaxed) && received.swap(false, Ordering::Relaxed)
+        let taken = received.load(Ordering::Relaxed);
+        if taken {
+            received.store(false, Ordering::Relaxed);
+        }
+        taken
     }
 
     /// Marks that a future of the receiving half waits, so that the other half leaves reading to it.

@@ -385,17 +385,18 @@ impl Common {
             *batch = Batch::default();
         }
         let mut place = batch.next();
-        if place.is_none() && path.is_exhausted() {
-            return None;
-        }
-        if place.is_none()
-            && take == Take::Count
-            && !self.is_split()
-            && path.is_only_counted()
-            && let Some(bytes) = path.give_batch()
-        {
-            *batch = Batch { bytes, at: 0 };
-            place = batch.next();
+        if place.is_none() {
+            if path.is_exhausted() {
+                return None;
+            }
+            if take == Take::Count
+                && !self.is_split()
+                && path.is_only_counted()
+                && let Some(bytes) = path.give_batch()
+            {
+                *batch = Batch { bytes, at: 0 };
+                place = batch.next();
+            }
         }
         let Some(place) = place else {
             return match take {
@@ -427,7 +428,8 @@ impl Alone<'_> {
         if !incoming.path.is_open() {
             return false;
         }
-        common.wait_for_input(cx);
+        // News there can be none: whoever could bring them needs the session.
+        common.wakers.read.register(Side::Receiver, cx.waker());
         if common.wakers.read.is_stirred() {
             return false;
         }

@@ -227,14 +227,16 @@ impl Common {
         if outgoing.path.waiting() > 0 {
             return None;
         }
-        let ping_at = || incoming.path.ping_at();
         let mut next = Next::default();
         let passed = [
             incoming.release_at(),
             outgoing.release_at(),
             incoming.path.look_at(),
-            incoming.path.idle_at(),
-            (!self.told.is_pinging()).then(ping_at).flatten(),
+            if self.told.is_pinging() {
+                incoming.path.idle_at()
+            } else {
+                incoming.path.ping_at()
+            },
         ]
         .into_iter()
         .any(|limit| next.passed(limit, now));
