@@ -232,8 +232,8 @@ impl Session {
     /// # Cancel safety
     ///
     /// As [`Sender::send`].
-    pub fn send(&mut self, message: &[u8]) -> impl Future<Output = Result<(), SendError>> {
-        self.sending().send(message)
+    pub async fn send(&mut self, message: &[u8]) -> Result<(), SendError> {
+        self.sending().send(message).await
     }
 
     /// Takes over a message to be sent together with others; see [`Sender::feed`].
@@ -247,8 +247,8 @@ impl Session {
     /// # Cancel safety
     ///
     /// As [`Sender::feed`].
-    pub fn feed(&mut self, message: &[u8]) -> impl Future<Output = Result<(), SendError>> {
-        self.sending().feed(message)
+    pub async fn feed(&mut self, message: &[u8]) -> Result<(), SendError> {
+        self.sending().feed(message).await
     }
 
     /// Waits until the transport has taken everything that was fed; see [`Sender::flush`].
@@ -260,8 +260,8 @@ impl Session {
     /// # Cancel safety
     ///
     /// As [`Sender::flush`].
-    pub fn flush(&mut self) -> impl Future<Output = Result<(), SendError>> {
-        self.sending().flush()
+    pub async fn flush(&mut self) -> Result<(), SendError> {
+        self.sending().flush().await
     }
 
     /// Sends a message and waits until the peer's application has taken it; see [`Sender::send_confirmed`].
@@ -311,8 +311,8 @@ impl Session {
     /// # Cancel safety
     ///
     /// As [`Receiver::recv`].
-    pub fn recv(&mut self) -> impl Future<Output = Result<Option<Bytes>, ReceiveError>> {
-        self.receiving().recv()
+    pub async fn recv(&mut self) -> Result<Option<Bytes>, ReceiveError> {
+        self.receiving().recv().await
     }
 
     /// Receives the next message as a slice that is lent until the next call; see [`Receiver::recv_ref`].
@@ -324,8 +324,8 @@ impl Session {
     /// # Cancel safety
     ///
     /// As [`Receiver::recv`].
-    pub fn recv_ref(&mut self) -> impl Future<Output = Result<Option<&[u8]>, ReceiveError>> {
-        self.receiving().recv_ref()
+    pub async fn recv_ref(&mut self) -> Result<Option<&[u8]>, ReceiveError> {
+        self.receiving().recv_ref().await
     }
 
     /// Receives the next message or event; see [`Receiver::recv_event`].
