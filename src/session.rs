@@ -232,8 +232,8 @@ impl Session {
     /// # Cancel safety
     ///
     /// As [`Sender::send`].
-    pub async fn send(&mut self, message: &[u8]) -> Result<(), SendError> {
-        self.sending().send(message).await
+    pub fn send(&mut self, message: &[u8]) -> impl Future<Output = Result<(), SendError>> {
+        self.sending().send(message)
     }
 
     /// Takes over a message to be sent together with others; see [`Sender::feed`].
@@ -247,8 +247,8 @@ impl Session {
     /// # Cancel safety
     ///
     /// As [`Sender::feed`].
-    pub async fn feed(&mut self, message: &[u8]) -> Result<(), SendError> {
-        self.sending().feed(message).await
+    pub fn feed(&mut self, message: &[u8]) -> impl Future<Output = Result<(), SendError>> {
+        self.sending().feed(message)
     }
 
     /// Waits until the transport has taken everything that was fed; see [`Sender::flush`].
@@ -260,8 +260,8 @@ impl Session {
     /// # Cancel safety
     ///
     /// As [`Sender::flush`].
-    pub async fn flush(&mut self) -> Result<(), SendError> {
-        self.sending().flush().await
+    pub fn flush(&mut self) -> impl Future<Output = Result<(), SendError>> {
+        self.sending().flush()
     }
 
     /// Sends a message and waits until the peer's application has taken it; see [`Sender::send_confirmed`].
@@ -311,8 +311,8 @@ impl Session {
     /// # Cancel safety
     ///
     /// As [`Receiver::recv`].
-    pub async fn recv(&mut self) -> Result<Option<Bytes>, ReceiveError> {
-        self.receiving().recv().await
+    pub fn recv(&mut self) -> impl Future<Output = Result<Option<Bytes>, ReceiveError>> {
+        self.receiving().recv()
     }
 
     /// Receives the next message as a slice that is lent until the next call; see [`Receiver::recv_ref`].
@@ -324,8 +324,8 @@ impl Session {
     /// # Cancel safety
     ///
     /// As [`Receiver::recv`].
-    pub async fn recv_ref(&mut self) -> Result<Option<&[u8]>, ReceiveError> {
-        self.receiving().recv_ref().await
+    pub fn recv_ref(&mut self) -> impl Future<Output = Result<Option<&[u8]>, ReceiveError>> {
+        self.receiving().recv_ref()
     }
 
     /// Receives the next message or event; see [`Receiver::recv_event`].

@@ -74,7 +74,7 @@ impl<'l> Reach<'l> for &'l Link {
 impl<'l> Reach<'l> for &'l mut Link {
     #[inline]
     fn offer(&mut self, message: &[u8], progress: &mut Progress) -> Result<Offered, SendError> {
-        self.alone().outgoing.offer(message, progress)
+        self.outgoing_alone().offer(message, progress)
     }
 
     fn poll_flush(

@@ -61,8 +61,8 @@ impl Receiver {
     /// # Cancel safety
     ///
     /// Nothing is lost: a message counts only when this future hands it out.
-    pub async fn recv(&mut self) -> Result<Option<Bytes>, ReceiveError> {
-        self.receiving().recv().await
+    pub fn recv(&mut self) -> impl Future<Output = Result<Option<Bytes>, ReceiveError>> {
+        self.receiving().recv()
     }
 
     /// Receives the next whole message as a slice that is lent until the next call.
@@ -74,8 +74,8 @@ impl Receiver {
     /// # Cancel safety
     ///
     /// As [`Receiver::recv`].
-    pub async fn recv_ref(&mut self) -> Result<Option<&[u8]>, ReceiveError> {
-        self.receiving().recv_ref().await
+    pub fn recv_ref(&mut self) -> impl Future<Output = Result<Option<&[u8]>, ReceiveError>> {
+        self.receiving().recv_ref()
     }
 
     /// Receives the next message, or the news that the session will end soon, or that the peer has ended.

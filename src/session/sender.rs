@@ -37,8 +37,8 @@ impl Sender {
     ///
     /// Dropped, the message is sent whole or not at all: a small one is sent if this future was polled
     /// once with room for it, a large one that was under way is withdrawn.
-    pub async fn send(&mut self, message: &[u8]) -> Result<(), SendError> {
-        self.sending().send(message).await
+    pub fn send(&mut self, message: &[u8]) -> impl Future<Output = Result<(), SendError>> {
+        self.sending().send(message)
     }
 
     /// Takes over a whole message, to be sent together with others; waits only for room.
@@ -52,8 +52,8 @@ impl Sender {
     /// # Cancel safety
     ///
     /// As [`Sender::send`].
-    pub async fn feed(&mut self, message: &[u8]) -> Result<(), SendError> {
-        self.sending().feed(message).await
+    pub fn feed(&mut self, message: &[u8]) -> impl Future<Output = Result<(), SendError>> {
+        self.sending().feed(message)
     }
 
     /// Sends what other tasks have left; ready with the outcome once the session is over.
@@ -83,8 +83,8 @@ impl Sender {
     /// # Cancel safety
     ///
     /// Nothing is lost: what was fed leaves with whatever future of the session is polled next.
-    pub async fn flush(&mut self) -> Result<(), SendError> {
-        self.sending().flush().await
+    pub fn flush(&mut self) -> impl Future<Output = Result<(), SendError>> {
+        self.sending().flush()
     }
 
     /// Sends a message and waits until the peer's application has taken it.

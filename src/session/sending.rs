@@ -32,21 +32,25 @@ impl<'a, 'l, L: Reach<'l>> Sending<'a, L> {
     }
 
     pub(super) async fn send(mut self, message: &[u8]) -> Result<(), SendError> {
-        self.take_over(message).await?;
+        let mut progress = Progress::default();
+        if self.offer(message, &mut progress)? == Offered::Full {
+            self.take_rest(message, progress).await?;
+        }
         self.flush().await
     }
 
+    // Called for each message: no future within the future while there is room.
     pub(super) async fn feed(mut self, message: &[u8]) -> Result<(), SendError> {
-        self.take_over(message).await
+        let mut progress = Progress::default();
+        match self.offer(message, &mut progress)? {
+            Offered::Whole => Ok(()),
+            Offered::Full => self.take_rest(message, progress).await,
+        }
     }
 
-    async fn take_over(&mut self, message: &[u8]) -> Result<(), SendError> {
-        let mut progress = Progress::default();
-        match self.link.offer(message, &mut progress) {
-            Ok(Offered::Whole) => Ok(()),
-            Err(error) => Err(self.link.refine(error)),
-            Ok(Offered::Full) => self.take_rest(message, progress).await,
-        }
+    fn offer(&mut self, message: &[u8], progress: &mut Progress) -> Result<Offered, SendError> {
+        let offered = self.link.offer(message, progress);
+        offered.map_err(|error| self.link.refine(error))
     }
 
     async fn take_rest(&mut self, message: &[u8], mut progress: Progress) -> Result<(), SendError> {
@@ -86,7 +90,10 @@ impl<'a, 'l, L: Reach<'l>> Sending<'a, L> {
     }
 
     pub(super) async fn send_confirmed(mut self, message: &[u8]) -> Result<(), SendError> {
-        self.take_over(message).await?;
+        let mut progress = Progress::default();
+        if self.offer(message, &mut progress)? == Offered::Full {
+            self.take_rest(message, progress).await?;
+        }
         let position = self.link.sent_count();
         self.wait_taken(position).await
     }

@@ -97,6 +97,16 @@ impl Link {
     }
 }
 
+impl Link {
+    /// The sending side alone, as [`Link::alone`].
+    #[inline]
+    pub(in crate::session) fn outgoing_alone(&mut self) -> &mut Outgoing {
+        self.outgoing
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// What [`Link::alone`] gives.
 pub(in crate::session) struct Alone<'a> {
     pub(in crate::session) outgoing: &'a mut Outgoing,
