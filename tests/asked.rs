@@ -3,13 +3,13 @@
 mod support;
 
 use core::{
-    future::poll_fn,
+    future::{Future, poll_fn},
     pin::pin,
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 
-use duologue::{accept_halves, connect_halves};
+use duologue::{Cause, Code, SendError, accept_halves, connect_halves};
 use support::{configs, pair};
 use tokio::{
     io::BufWriter,
@@ -99,4 +99,23 @@ async fn a_flush_waits_for_the_flush_of_the_transport() {
     let ((), received) = tokio::join!(sending, receiving);
     let received = received.expect("sent, and yet it stands in the transport's buffer");
     assert_eq!(received.unwrap().map(|bytes| bytes.len()), Some(200_000));
+}
+
+/// A flush behind a receive leaves looking for news to the next one.
+// spec: E-5, E-9
+#[tokio::test]
+async fn whoever_goes_on_sending_behind_a_receive_hears_of_the_end() {
+    let (mut alice, mut bob) = pair().await;
+    bob.send(b"one").await.unwrap();
+    assert!(alice.recv().await.unwrap().is_some());
+    alice.send(b"read behind it").await.unwrap();
+    {
+        let mut aborting = pin!(bob.abort(Code::INTERNAL, ""));
+        let noop = &mut Context::from_waker(Waker::noop());
+        assert!(aborting.as_mut().poll(noop).is_pending());
+    }
+    let error = alice.send(b"into the void").await.unwrap_err();
+    let SendError::Over(Cause::PeerAborted { .. }) = error else {
+        panic!("{error}");
+    };
 }

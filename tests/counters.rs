@@ -138,8 +138,9 @@ async fn what_many_senders_leave_shares_records_and_writes() {
 
 #[tokio::test]
 async fn a_round_trip_wakes_each_side_once() {
-    let (mut alice, mut bob, _there) = pair().await;
+    let (mut alice, mut bob, there) = pair().await;
     let trips = 1_000;
+    let before = there.passed();
     let (echo, echo_polls) = Counted::new(async move {
         for _trip in 0..trips {
             bob.recv_ref().await.unwrap().unwrap();
@@ -159,6 +160,9 @@ async fn a_round_trip_wakes_each_side_once() {
         let polls = polls.load(Ordering::Relaxed);
         assert!(polls <= trips + 2, "{polls} polls for {trips} round trips");
     }
+    // One that finds nothing, before waiting, and one that finds the message.
+    let passed = there.passed() - before;
+    assert!(passed.looks <= 2 * trips + 2, "{passed:?}");
 }
 
 #[tokio::test]

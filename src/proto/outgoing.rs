@@ -200,3 +200,51 @@ fn put_length(header: &mut [u8], length: usize) -> Result<(), BadRecord> {
     header.copy_from_slice(&length.to_be_bytes());
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn waiting(pending: usize) -> Outgoing {
+        Outgoing {
+            bytes: vec![0; pending],
+            end: pending,
+            ..Outgoing::default()
+        }
+    }
+
+    #[test]
+    fn one_write_gathers_256_kib_at_most_but_always_one_record() {
+        let out = waiting(GATHERED - 10);
+        assert!(!out.is_full(10));
+        assert!(out.is_full(11));
+        assert!(!waiting(0).is_full(2 * GATHERED));
+    }
+
+    #[test]
+    fn as_much_is_gathered_as_the_transport_took() {
+        let mut out = waiting(250_000);
+        out.consume(200_000);
+        assert!(!out.is_full(150_000));
+        assert!(out.is_full(150_001));
+        // It takes all: a little more is tried, at last what there may be.
+        out.consume(50_000);
+        out.end = 200_000;
+        assert!(!out.is_full(25_000));
+        assert!(out.is_full(25_001));
+        for _write in 0..3 {
+            out.consume(out.pending_length());
+        }
+        out.end = GATHERED - 1;
+        assert!(!out.is_full(1));
+        assert!(out.is_full(2));
+    }
+
+    #[test]
+    fn a_transport_that_takes_little_is_still_offered_much() {
+        let mut out = waiting(GATHERED / 4);
+        out.consume(1);
+        assert!(!out.is_full(GATHERED / 4 + 1));
+        assert!(out.is_full(GATHERED / 4 + 2));
+    }
+}

@@ -21,6 +21,8 @@ pub(crate) struct Passed {
     /// Writes and reads that moved bytes.
     pub(crate) writes: usize,
     pub(crate) reads: usize,
+    /// Reads, those included that found nothing.
+    pub(crate) looks: usize,
 }
 
 impl Sub for Passed {
@@ -31,6 +33,7 @@ impl Sub for Passed {
             bytes: self.bytes - before.bytes,
             writes: self.writes - before.writes,
             reads: self.reads - before.reads,
+            looks: self.looks - before.looks,
         }
     }
 }
@@ -74,6 +77,7 @@ impl AsyncRead for Pipe {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let mut inner = self.lock();
+        inner.passed.looks += 1;
         let waiting = &inner.bytes[inner.start..];
         let length = waiting.len().min(buffer.remaining());
         if length == 0 {
