@@ -119,3 +119,22 @@ async fn whoever_goes_on_sending_behind_a_receive_hears_of_the_end() {
         panic!("{error}");
     };
 }
+
+/// What was known when a message came is no news any more when its answer leaves.
+// spec: E-9
+#[tokio::test]
+async fn an_answer_that_took_its_time_hears_of_the_end() {
+    let (mut alice, mut bob) = pair().await;
+    bob.send(b"question").await.unwrap();
+    assert!(alice.recv().await.unwrap().is_some());
+    {
+        let mut aborting = pin!(bob.abort(Code::GOING_AWAY, ""));
+        let noop = &mut Context::from_waker(Waker::noop());
+        assert!(aborting.as_mut().poll(noop).is_pending());
+    }
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    let error = alice.send(b"answer").await.unwrap_err();
+    let SendError::Over(Cause::PeerAborted { .. }) = error else {
+        panic!("{error}");
+    };
+}

@@ -4,9 +4,12 @@ mod support;
 
 use std::{io::ErrorKind, time::Duration};
 
-use duologue::{Received, SendError, Sent};
-use support::{pair, pattern};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use duologue::{Cause, ReceiveError, Received, SendError, Sent, TimeLimit};
+use support::{configs, pair, pair_with, pattern};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    time::timeout,
+};
 
 #[tokio::test]
 async fn bytes_cross_both_ways_and_shutdown_is_an_end() {
@@ -142,10 +145,36 @@ async fn a_pump_that_nobody_polls_is_said_and_one_that_is_dropped_too() {
     drop(pump);
     let error = sender.send(b"m").await.unwrap_err();
     assert!(matches!(error, SendError::Over(_)), "{error}");
-    let confirmed = tokio::time::timeout(Duration::from_secs(1), sender.send_confirmed(b"m")).await;
+    let confirmed = timeout(Duration::from_secs(1), sender.send_confirmed(b"m")).await;
     assert!(
         matches!(confirmed, Ok(Err(SendError::Over(_)))),
         "{confirmed:?}"
     );
     drop(bob);
+}
+
+/// Two tasks may share a stream behind tokio's lock: what one learns while it writes, the other hears.
+// spec: L-5
+#[tokio::test(start_paused = true)]
+async fn the_reader_of_a_split_stream_hears_that_writing_has_failed() {
+    let (alice, bob) = configs();
+    // Without an idle timeout nothing else would wake it.
+    let (alice, bob) = (alice.idle_timeout(None), bob.idle_timeout(None));
+    let (alice, _bob) = pair_with(4_096, &alice, &bob).await;
+    let (mut reader, mut writer) = tokio::io::split(alice.into_stream());
+    let reading = tokio::spawn(async move { reader.read(&mut [0; 16]).await });
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let writing = async {
+        writer.write_all(&[7; 100_000]).await?;
+        writer.flush().await
+    };
+    writing.await.unwrap_err();
+    let read = timeout(Duration::from_millis(1), reading).await;
+    let error = read.expect("the reader sleeps on").unwrap().unwrap_err();
+    let cause = error.get_ref().and_then(|error| error.downcast_ref());
+    let stalled = Cause::Timeout(TimeLimit::WriteStall);
+    assert!(
+        matches!(cause, Some(ReceiveError::Truncated { cause, .. }) if *cause == stalled),
+        "{error}"
+    );
 }

@@ -257,3 +257,32 @@ async fn an_aborted_session_ends_every_wait() {
     assert!(matches!(error, SendError::Over(_)), "{error}");
     pump.await.unwrap();
 }
+
+/// What one has begun is not given up for what another sends, however little the transport takes at once.
+#[tokio::test]
+async fn large_messages_are_not_starved_by_small_ones() {
+    let (alice, mut bob) = pair().await;
+    let (sender, _receiver, pump) = alice.into_pumped();
+    let _pump = tokio::spawn(pump);
+    let small = sender.clone();
+    let _small = tokio::spawn(async move {
+        while small.send(b"small").await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+    });
+    let message = pattern(200_000, 3);
+    let expected = message.clone();
+    tokio::spawn(async move {
+        for _large in 0..20 {
+            sender.send(&message).await.unwrap();
+        }
+    });
+    let all = timeout(Duration::from_secs(60), async {
+        let mut large = 0;
+        while large < 20 {
+            let got = bob.recv().await.unwrap().unwrap();
+            large += usize::from(got == expected);
+        }
+    });
+    all.await.expect("the large messages never come");
+}

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     noise::{BadRecord, Sealer},
-    wire::{self, Code, Frame, Kind, Params, RECORD_SENT},
+    wire::{self, Code, Frame, GATHERED, Kind, Params, RECORD_SENT},
 };
 
 /// From this size a message goes out in records of its own, sealed from the caller's slice.
@@ -38,6 +38,8 @@ pub struct SendPath {
     key: Key,
     credit: Budget,
     peer_max: u64,
+    /// Several senders take turns: what one has begun must not wait for room behind another's.
+    shared: bool,
 }
 
 /// What stands in the open batch.
@@ -123,6 +125,7 @@ impl SendPath {
             },
             credit: Budget::new(agreed_idle(config, theirs), now),
             peer_max: theirs.max_message,
+            shared: false,
         }
     }
 
@@ -154,7 +157,7 @@ impl SendPath {
         loop {
             let records = message.len().div_ceil(BODY);
             let size = message.len().div_ceil(records.max(1));
-            if self.out.is_full(size) {
+            if self.is_full(size) {
                 return Ok(Offered::Full);
             }
             self.withdraw_other(progress.ticket, now)?;
@@ -174,6 +177,18 @@ impl SendPath {
                 });
             }
         }
+    }
+
+    /// From now on several senders take turns.
+    pub(crate) fn share(&mut self) {
+        self.shared = true;
+    }
+
+    fn is_full(&self, more: usize) -> bool {
+        if self.shared {
+            return self.out.pending_length() >= GATHERED;
+        }
+        self.out.is_full(more)
     }
 
     /// Withdraws a message of which pieces have gone out.
@@ -220,7 +235,7 @@ impl SendPath {
         let (head, width) = wire::short_message_head(message.len());
         let length = width.saturating_add(message.len());
         if self.out.batch_length().saturating_add(length) > BODY {
-            if self.out.is_full(self.out.batch_length()) {
+            if self.is_full(self.out.batch_length()) {
                 return Ok(Offered::Full);
             }
             self.seal_batch(now)?;

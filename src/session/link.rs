@@ -19,6 +19,7 @@ use core::{
     ops::Deref,
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
     task::Poll,
+    time::Duration,
 };
 use std::{
     pin::Pin,
@@ -46,6 +47,8 @@ use crate::{
 
 /// The first read into the input.
 const READ_FIRST: usize = 8 * 1024;
+/// So long after a read the peer's news are as good as new.
+const FRESH: Duration = Duration::from_millis(1);
 /// A read while the session owns no input buffer.
 const READ_COLD: usize = 2_048;
 
@@ -86,8 +89,6 @@ struct Flags {
     receiving: AtomicBool,
     /// The receiving half hands out messages of its batch without a lock; see [`Link::hand_quickly`].
     quick: AtomicBool,
-    /// The receiving half has asked the transport since the sending half last thought of it.
-    received: AtomicBool,
 }
 
 pub(super) struct Outgoing {
@@ -106,6 +107,8 @@ pub(super) struct Incoming {
     reader: Option<Reader>,
     read_size: usize,
     used: Instant,
+    /// A message has been read since the sending side last thought of the transport.
+    fresh: bool,
 }
 
 /// What passes between the halves without waiting.
@@ -204,6 +207,7 @@ impl Link {
                 reader: Some(transport.reader),
                 read_size: READ_FIRST,
                 used: now,
+                fresh: false,
             }),
             common: Common {
                 mail: Mutex::new(Mail {
@@ -283,21 +287,6 @@ impl Common {
 
     pub(super) fn is_split(&self) -> bool {
         self.flags.split.load(Ordering::SeqCst)
-    }
-
-    /// The receiving half has just read: whoever sends need not do so, too.
-    pub(super) fn has_received(&self) {
-        self.flags.received.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether the receiving half has read since this was asked last.
-    pub(super) fn take_received(&self) -> bool {
-        let received = &self.flags.received;
-        let taken = received.load(Ordering::Relaxed);
-        if taken {
-            received.store(false, Ordering::Relaxed);
-        }
-        taken
     }
 
     /// Marks that a future of the receiving half waits, so that the other half leaves reading to it.
@@ -411,6 +400,18 @@ impl Outgoing {
 }
 
 impl Incoming {
+    /// A message was read just now: whoever sends need not look at the transport, too.
+    pub(super) fn has_received(&mut self) {
+        self.fresh = true;
+    }
+
+    /// Whether a message was read just now, and this is asked for the first time since.
+    pub(super) fn take_fresh(&mut self, now: Instant) -> bool {
+        let fresh = core::mem::take(&mut self.fresh);
+        let until = self.used.checked_add(FRESH);
+        fresh && until.is_some_and(|until| now < until)
+    }
+
     /// Reads and discards; ready at the end of the stream or of `left`.
     pub(super) fn read_off(&mut self, left: &mut usize, wakers: &Wakers) -> Poll<()> {
         let mut context = wakers.reading();

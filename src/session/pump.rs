@@ -102,6 +102,7 @@ impl Session {
     #[must_use = "nothing is sent unless the pump is polled"]
     pub fn into_pumped(self) -> (SharedSender, Receiver, Pump) {
         let (sender, receiver) = self.split();
+        sender.link.outgoing().path.share();
         let (taken, known) = watch::channel(Known::default());
         let shared = Arc::new(Shared {
             link: Arc::clone(&sender.link),

@@ -51,7 +51,7 @@ impl<'l> Reach<'l> for &'l Link {
     ) -> Poll<Result<(), SendError>> {
         let now = now();
         let written = self.flush_out(&mut self.outgoing(), now);
-        self.flushed(cx, timer, (written, now))
+        self.flushed(cx, timer, (written, now), false)
     }
 
     fn poll_recv(
@@ -85,7 +85,8 @@ impl<'l> Reach<'l> for &'l mut Link {
         let now = now();
         let alone = self.alone();
         let written = alone.common.flush_out(alone.outgoing, now);
-        self.flushed(cx, timer, (written, now))
+        let knows_news = alone.incoming.take_fresh(now);
+        self.flushed(cx, timer, (written, now), knows_news)
     }
 
     fn poll_recv(

@@ -256,7 +256,6 @@ impl Link {
             Looked::NoTurn => return Poll::Pending,
             Looked::Message(message, read_at) => {
                 if let Some(now) = read_at {
-                    self.has_received();
                     self.age(now);
                 }
                 if self.has_mail() {
@@ -351,7 +350,10 @@ impl Common {
         *batch = Batch::default();
         let read = self.read(incoming, now, ENOUGH);
         match self.hand_out(incoming, batch, take) {
-            Some(message) => Looked::Message(message, Some(now)),
+            Some(message) => {
+                incoming.has_received();
+                Looked::Message(message, Some(now))
+            }
             None => Looked::Nothing(read, now),
         }
     }
@@ -428,8 +430,9 @@ impl Alone<'_> {
         if !incoming.path.is_open() {
             return false;
         }
-        // News there can be none: whoever could bring them needs the session.
-        common.wakers.read.register(Side::Receiver, cx.waker());
+        // News there can be: two tasks may share a session behind a lock of their own, as the halves of a
+        // byte stream that tokio has split.
+        common.wait_for_input(cx);
         if common.wakers.read.is_stirred() {
             return false;
         }

@@ -43,7 +43,7 @@ impl Sender {
 
     /// Takes over a whole message, to be sent together with others; waits only for room.
     ///
-    /// Up to 256 KiB are gathered. [`Sender::flush`] sends what is gathered.
+    /// As much is gathered as the transport takes at once, at most 256 KiB. [`Sender::flush`] sends what is gathered.
     ///
     /// # Errors
     ///

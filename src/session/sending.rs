@@ -223,9 +223,13 @@ impl Link {
         cx: &mut Context<'_>,
         timer: &mut Timer,
         (written, now): (Result<Poll<()>, SendError>, Instant),
+        knows_news: bool,
     ) -> Poll<Result<(), SendError>> {
         if written?.is_ready() {
             self.age(now);
+            if knows_news {
+                return Poll::Ready(Ok(()));
+            }
             return Poll::Ready(self.look_in(cx, now));
         }
         if !coop::has_budget_remaining() {
@@ -244,7 +248,7 @@ impl Link {
     /// Whoever only sends must hear it when the peer takes no more, and need not send into the void.
     // spec: E-5, E-9
     fn look_in(&self, cx: &Context<'_>, now: Instant) -> Result<(), SendError> {
-        if self.take_received() || !self.wakers.read.is_stirred() {
+        if !self.wakers.read.is_stirred() {
             return Ok(());
         }
         self.drive_reading(Side::Sender, cx.waker(), now);

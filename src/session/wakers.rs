@@ -67,9 +67,9 @@ impl Slot {
     /// Without budget it says that it is pending and has not looked. Its call may even be lost then, as a
     /// runtime of one thread drops it with the `block_on` that ends in the same poll.
     pub(super) fn ask<T>(&self, look: impl FnOnce() -> Poll<T>) -> Poll<T> {
-        // Before the look, so that a wake between the two is not forgotten. No order of ours is needed: whoever
-        // calls for what was not there has our waker from the look, and so calls behind it.
-        self.calm.store(true, Ordering::Relaxed);
+        // Before the look, so that a wake between the two is not forgotten. A transport that keeps our waker
+        // from one look to the next may look at a flag alone: nothing but this order keeps the store before it.
+        self.calm.store(true, Ordering::SeqCst);
         let mut asking = Asking {
             slot: self,
             calm: false,
@@ -169,3 +169,6 @@ impl Wakers {
         Context::from_waker(&self.write_waker)
     }
 }
+
+#[cfg(test)]
+mod tests;

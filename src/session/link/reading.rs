@@ -81,6 +81,7 @@ impl Common {
             reader,
             read_size,
             used,
+            ..
         } = incoming;
         let Some(reader) = reader else {
             path.input_ended();
