@@ -19,6 +19,7 @@ impl Wake for Unpark {
 
 /// Looks, and waits if there is nothing, as a session does. Whether the call came.
 fn look(slot: &Slot, ready: &AtomicBool, us: &Waker) -> bool {
+    let since = Instant::now();
     loop {
         let found = slot.is_stirred()
             && slot
@@ -31,12 +32,13 @@ fn look(slot: &Slot, ready: &AtomicBool, us: &Waker) -> bool {
             return true;
         }
         slot.register(Side::Receiver, us);
-        let since = Instant::now();
-        while !slot.is_stirred() {
-            thread::park_timeout(LOST);
-            if since.elapsed() >= LOST && ready.load(Ordering::SeqCst) {
-                return slot.is_stirred();
-            }
+        if slot.is_stirred() {
+            continue;
+        }
+        thread::park_timeout(LOST);
+        let late = since.elapsed() >= LOST && ready.load(Ordering::SeqCst);
+        if late && !slot.is_stirred() {
+            return false;
         }
     }
 }
