@@ -173,9 +173,16 @@ impl SharedSender {
         let cost = cost(message);
         let permit = shared.room_for(cost).await?;
         let mut progress = Progress::default();
+        let (offered, position) = shared.offer(message, &mut progress, cost)?;
+        shared.signal();
+        if offered == Offered::Whole {
+            // The pump gives it back when the message is written.
+            permit.forget();
+            return Ok(position);
+        }
         let mut guard = GiveUp {
             shared,
-            armed: false,
+            armed: true,
         };
         let position = loop {
             let looked = shared.looked.notified();
@@ -184,11 +191,9 @@ impl SharedSender {
             if offered == Offered::Whole {
                 break position;
             }
-            guard.armed = true;
             shared.patiently(looked).await?;
         };
         guard.armed = false;
-        // The pump gives it back when the message is written.
         permit.forget();
         Ok(position)
     }
@@ -262,7 +267,9 @@ impl Shared {
         let now = outgoing.now;
         let offered = outgoing.path.offer(message, progress, now)?;
         if offered == Offered::Whole {
-            self.left.fetch_add(cost, Ordering::SeqCst);
+            let left = self.left.load(Ordering::Relaxed);
+            self.left
+                .store(left.saturating_add(cost), Ordering::Relaxed);
         }
         Ok((offered, outgoing.path.sent_count()))
     }
@@ -270,9 +277,10 @@ impl Shared {
     /// Gives back the room of what is written.
     fn give_back(&self) {
         let outgoing = self.link.outgoing();
-        let left = self.left.load(Ordering::SeqCst);
-        let freed = left.saturating_sub(outgoing.path.waiting());
-        self.left.fetch_sub(freed, Ordering::SeqCst);
+        let left = self.left.load(Ordering::Relaxed);
+        let kept = left.min(outgoing.path.waiting());
+        self.left.store(kept, Ordering::Relaxed);
+        let freed = left.saturating_sub(kept);
         drop(outgoing);
         self.room.add_permits(freed);
         self.looks.fetch_add(1, Ordering::SeqCst);
@@ -281,7 +289,8 @@ impl Shared {
 
     /// Wakes the pump, once until it has looked.
     fn signal(&self) {
-        if !self.signalled.swap(true, Ordering::SeqCst) {
+        // What was left before under the lock is seen by the look that is still to come.
+        if !self.signalled.load(Ordering::SeqCst) && !self.signalled.swap(true, Ordering::SeqCst) {
             self.pump.wake_all();
         }
     }
