@@ -85,7 +85,9 @@ fn ours<'a>(keys: &'a Keys, (size, times): (usize, usize), entries: &mut Vec<Ent
                 let (mut one, mut other) = channels(&alice, &bob, None);
                 // The clock is data for the record layer: a session reads it once for up to 16 records.
                 let now = Instant::now();
-                speed(size, times, |message| pass((&mut one, &mut other), message, now))
+                speed(size, times, |message| {
+                    pass((&mut one, &mut other), message, now)
+                })
             }));
         }
     }
