@@ -38,8 +38,6 @@ pub struct SendPath {
     key: Key,
     credit: Budget,
     peer_max: u64,
-    /// Several senders take turns: what one has begun must not wait for room behind another's.
-    shared: bool,
 }
 
 /// What stands in the open batch.
@@ -73,6 +71,8 @@ struct Words {
     drain_due: Option<Instant>,
     /// Our ABORT was said or the peer's was read: no record follows.
     aborted: bool,
+    /// Several senders take turns: what one has begun must not wait for room behind another's.
+    shared: bool,
     over: Option<Box<Cause>>,
     ping_at: Option<Instant>,
     round_trip: Option<Duration>,
@@ -125,7 +125,6 @@ impl SendPath {
             },
             credit: Budget::new(agreed_idle(config, theirs), now),
             peer_max: theirs.max_message,
-            shared: false,
         }
     }
 
@@ -181,11 +180,11 @@ impl SendPath {
 
     /// From now on several senders take turns.
     pub(crate) fn share(&mut self) {
-        self.shared = true;
+        self.words.shared = true;
     }
 
     fn is_full(&self, more: usize) -> bool {
-        if self.shared {
+        if self.words.shared {
             return self.out.pending_length() >= GATHERED;
         }
         self.out.is_full(more)
