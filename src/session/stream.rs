@@ -11,10 +11,13 @@ use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::Session;
-use crate::proto::{Outcome, Peer, Progress, ReceiveError, SendError};
+use crate::{
+    proto::{Outcome, Peer, Progress, ReceiveError, SendError},
+    wire::RECORD_SENT,
+};
 
 /// The largest message that one write makes: what fits into one record.
-const WRITE_MOST: usize = 32_768;
+const WRITE_MOST: usize = RECORD_SENT - 1;
 
 /// A session as `AsyncRead + AsyncWrite`: HTTP, gRPC or anything else runs over it.
 ///

@@ -65,6 +65,12 @@ impl Kept {
         self.bytes.get_mut(self.filled..needed).unwrap_or_default()
     }
 
+    /// So many bytes behind the pieces, where a record was opened.
+    fn behind(&self, length: usize) -> &[u8] {
+        let end = self.filled.saturating_add(length);
+        self.bytes.get(self.filled..end).unwrap_or_default()
+    }
+
     pub(super) fn filled(&self) -> usize {
         self.filled
     }
@@ -83,21 +89,14 @@ impl ReceivePath {
         facts: &Facts,
         now: Instant,
     ) -> Result<(), Cause> {
-        let record = self.input.split_to(length);
         let Assembly::Keeping(mut kept) = core::mem::replace(&mut self.assembly, Assembly::None)
         else {
             return Err(Cause::Internal);
         };
         let before = kept.filled;
-        let plaintext = kept.room(length.saturating_sub(TAG), self.most_kept());
-        self.opener
-            .open_into(&record, plaintext)
-            .map_err(|_bad| Cause::BadRecord)?;
-        self.opened(now);
-        let (body, kind) = wire::split_kind(plaintext).map_err(Cause::Violation)?;
-        let more = body.len();
-        let batch = (kind == Kind::Batch).then(|| Bytes::copy_from_slice(body));
-        if let Some(batch) = batch {
+        let (kind, more) = self.open_onto(&mut kept, length, now)?;
+        if kind == Kind::Batch {
+            let batch = Bytes::copy_from_slice(kept.behind(more));
             self.assembly = Assembly::Keeping(kept);
             return self.sort_batch(batch, facts);
         }
@@ -136,24 +135,35 @@ impl ReceivePath {
         facts: &Facts,
         now: Instant,
     ) -> Result<(), Cause> {
-        let record = self.input.split_to(length);
         let mut kept = Kept::reusing(core::mem::take(&mut self.spare));
-        let plaintext = kept.room(length.saturating_sub(TAG), self.most_kept());
-        self.opener
-            .open_into(&record, plaintext)
-            .map_err(|_bad| Cause::BadRecord)?;
-        self.opened(now);
-        let (body, kind) = wire::split_kind(plaintext).map_err(Cause::Violation)?;
-        let first = body.len();
+        let (kind, first) = self.open_onto(&mut kept, length, now)?;
         if kind != Kind::Piece {
             // Its bytes must not keep so large a buffer; nor is the next one foreseen.
-            return self.sort(BytesMut::from(&*plaintext), facts);
+            let plaintext = kept.behind(length.saturating_sub(TAG));
+            return self.sort(BytesMut::from(plaintext), facts);
         }
         let judged = self.judge.piece(first).and_then(|()| self.fits(0, first));
         judged.map_err(Cause::Violation)?;
         kept.filled = first;
         self.assembly = Assembly::Keeping(kept);
         Ok(())
+    }
+
+    /// Opens the next record behind what is kept: what it is, and how long its body.
+    fn open_onto(
+        &mut self,
+        kept: &mut Kept,
+        length: usize,
+        now: Instant,
+    ) -> Result<(Kind, usize), Cause> {
+        let record = self.input.split_to(length);
+        let plaintext = kept.room(length.saturating_sub(TAG), self.most_kept());
+        self.opener
+            .open_into(&record, plaintext)
+            .map_err(|_bad| Cause::BadRecord)?;
+        self.opened(now);
+        let (body, kind) = wire::split_kind(plaintext).map_err(Cause::Violation)?;
+        Ok((kind, body.len()))
     }
 
     /// The longest message, and a record.
