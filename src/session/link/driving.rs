@@ -221,10 +221,7 @@ impl Common {
         now: Instant,
     ) -> Option<Option<Instant>> {
         let ages = self.fixed.limits().age.is_some();
-        if ages || self.told.is_stalled() || self.mail_waits.load(Ordering::SeqCst) {
-            return None;
-        }
-        if outgoing.path.waiting() > 0 {
+        if ages || self.told.is_stalled() || self.has_mail() || outgoing.path.waiting() > 0 {
             return None;
         }
         let mut next = Next::default();

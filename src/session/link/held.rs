@@ -95,9 +95,7 @@ impl Link {
             common,
         }
     }
-}
 
-impl Link {
     /// The sending side alone, as [`Link::alone`].
     #[inline]
     pub(in crate::session) fn outgoing_alone(&mut self) -> &mut Outgoing {
